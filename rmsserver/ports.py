@@ -1,0 +1,200 @@
+"""What the outside supplies ([MS-RMPR] 3.1.1.3), as protocols. One contract suite per port runs on every implementation.
+
+All methods may block; operations run in worker threads, so implementations are thread-safe. A failing outside (directory
+or database away) raises `PortUnavailable`, within five seconds.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from rmsserver.errors import UnspecifiedError
+from rmsserver.state import AuditTrail, AuthenticationType, DomainAccount
+from rmsserver.xrml.keys import KeyId, PrivateKey
+from rmsserver.xrml.license import PublishingLicense
+from rmsserver.xrml.values import Guid
+
+
+class PortUnavailable(UnspecifiedError):
+    """A directory, database or other outside part did not answer; the request may succeed when it is back."""
+
+
+@dataclass(frozen=True)
+class DirectoryAccount:
+    """An account as the directory knows it. `emails` has the primary address first, then every alias."""
+
+    account: DomainAccount
+    emails: tuple[str, ...]
+    enabled: bool = True
+    sid_history: tuple[str, ...] = ()
+
+    @property
+    def primary_email(self) -> str | None:
+        return self.emails[0] if self.emails else None
+
+
+class Directory(Protocol):
+    """Accounts, e-mail addresses and groups. Logins, SIDs and e-mail addresses compare without case."""
+
+    def by_sid(self, sid: str) -> DirectoryAccount | None:
+        """The account with this SID, also in its SID history; None where there is none."""
+
+    def by_login(self, login: str) -> DirectoryAccount | None:
+        """The account for `user`, `DOMAIN\\user` or `user@realm`."""
+
+    def by_email(self, email: str) -> DirectoryAccount | None:
+        """The account that has this address as primary address or alias."""
+
+    def groups_of(self, sid: str, candidates: Iterable[str]) -> frozenset[str]:
+        """Which of `candidates` (group e-mail addresses or group SIDs) the account belongs to, at any depth of nesting.
+
+        Answers are lower-cased members of `candidates`. Loops of groups do no harm.
+        """
+
+    def directory_of(self, account: DomainAccount) -> str | None:
+        """GetDirectoryForAccount (3.1.1.3.1): the name of the directory that holds the account, None where unknown."""
+
+    @property
+    def own_name(self) -> str:
+        """The name of the directory this server is in."""
+
+    def service_location(self, directory: str, service_type: str) -> str | None:
+        """GetServiceLocationForDirectory (3.1.1.3.3): for accounts of another directory."""
+
+    @property
+    def generation(self) -> int:
+        """A number that changes when accounts or groups may have changed; caches of "no rights" are keyed with it."""
+
+
+class UserKeys(Protocol):
+    """RAC key pairs, one per account and cryptographic mode (3.1.1.3.4, 3.1.1.3.5), wrapped at rest."""
+
+    def get(self, account: str, bits: int) -> PrivateKey | None:
+        """The key pair stored for this SID or federated e-mail address."""
+
+    def put_if_absent(self, account: str, key: PrivateKey) -> PrivateKey:
+        """Store `key` durably unless another caller was first; returns the pair that is stored."""
+
+
+class KeyPool(Protocol):
+    """Ready RSA key pairs. No key is ever handed out twice, also across processes and restarts."""
+
+    def take(self, bits: int) -> PrivateKey:
+        """A fresh key pair: from the pool, or generated here and now where the pool is empty."""
+
+
+@dataclass(frozen=True)
+class IssuedLicensor:
+    """What is remembered of an issued CLC (wire facts 5): enough to accept a publishing licence that comes alone."""
+
+    key_id: KeyId
+    clc_id: Guid
+    account_type: str
+    account_id: str
+    account_name: str
+    valid_from: dt.datetime
+    valid_until: dt.datetime
+    issuer_key_id: KeyId
+
+
+class LicensorRegister(Protocol):
+    """The public half of every CLC issued."""
+
+    def remember(self, licensor: IssuedLicensor) -> None:
+        """Durable before it returns: a CLC is answered only after this."""
+
+    def find(self, key_id: KeyId) -> IssuedLicensor | None: ...
+
+
+class ContentKeyWitness(Protocol):
+    """Remembers which signer first published a content key and enabling bits (threats L2 and L13)."""
+
+    def first_signer(self, fingerprint: bytes, signer: KeyId) -> KeyId:
+        """The signer seen first with this fingerprint; records `signer` where there was none. Never blocks on a disk."""
+
+
+class Secrets(Protocol):
+    """Keyed hashing with a secret of this cluster, for fingerprints that must mean nothing outside."""
+
+    def fingerprint(self, purpose: str, data: bytes) -> bytes:
+        """HMAC-SHA-256 under a key derived for `purpose`."""
+
+
+@dataclass(frozen=True)
+class CachedLicense:
+    """A verified and opened publishing licence (PLCacheEntry, 3.1.1.1.3)."""
+
+    license: PublishingLicense
+    signer: KeyId
+
+
+class LicenseCache(Protocol):
+    """Parsed publishing licences and accounts known to have no rights. Bounded; empty after a restart.
+
+    `key` is made by the operation from the leaf's whole text and the issuer it resolved to, never from its SIGNATURE.
+    """
+
+    def get(self, key: bytes) -> object | None: ...
+
+    def put(self, key: bytes, value: object) -> None: ...
+
+    def has_no_rights(self, key: bytes, account: tuple[str, str], generation: object) -> bool:
+        """True where this (ID type, ID) was refused under the same generation of templates and directory."""
+
+    def remember_no_rights(self, key: bytes, account: tuple[str, str], generation: object) -> None: ...
+
+
+@dataclass(frozen=True)
+class AuditRecord:
+    """One request. `outcome` is "ok", or the short wire name of the fault, or an HTTP status."""
+
+    time: dt.datetime
+    operation: str
+    outcome: str
+    client_address: str
+    authentication: AuthenticationType
+    account: str
+    application: str
+    duration_ms: float
+    trail: AuditTrail
+
+
+class Audit(Protocol):
+    def record(self, record: AuditRecord) -> None:
+        """Queue one record. Never blocks a request on a disk; a record lost to a full queue is counted and reported."""
+
+
+class DecryptionBudget(Protocol):
+    """Bounds failing private-key operations per account (threat C4)."""
+
+    def allows(self, who: str) -> bool: ...
+
+    def failed(self, who: str) -> bool:
+        """Count a failure; True exactly once per exhausted budget, for the alert."""
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """Session keys and GUIDs, as arguments to the engine, which makes none itself."""
+
+    bytes: Callable[[int], bytes]
+    guid: Callable[[], Guid]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """All of them, built once in `server.build_ports`."""
+
+    directory: Directory
+    user_keys: UserKeys
+    key_pool: KeyPool
+    licensors: LicensorRegister
+    witness: ContentKeyWitness
+    secrets: Secrets
+    license_cache: LicenseCache
+    audit: Audit
+    budget: DecryptionBudget
+    random: Randomness
