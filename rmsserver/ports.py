@@ -69,6 +69,16 @@ class Directory(Protocol):
         """A number that changes when accounts or groups may have changed; caches of "no rights" are keyed with it."""
 
 
+class Credentials(Protocol):
+    """Verifies sign-on. Logins are `user`, `DOMAIN\\user` or `user@realm`, without case; disabled accounts do not sign on."""
+
+    def check_password(self, login: str, password: str) -> DomainAccount | None:
+        """The account whose password this is, else None. An unknown login costs the same time as a known one (N6)."""
+
+    def nt_hash(self, login: str) -> tuple[DomainAccount, bytes] | None:
+        """Account and NT hash (16 bytes; as good as the password) where the account is enabled and NTLM is on for it."""
+
+
 class UserKeys(Protocol):
     """RAC key pairs, one per account and cryptographic mode (3.1.1.3.4, 3.1.1.3.5), wrapped at rest."""
 

@@ -10,7 +10,7 @@ worker thread. An identity never leaves its connection: there is no cookie, addr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from rmsserver.state import AuthenticationType, DomainAccount
@@ -22,6 +22,8 @@ class Identity:
 
     authentication: AuthenticationType
     account: DomainAccount
+    confirmation: str | None = field(default=None, compare=False)
+    """Where set, send the answer with this one WWW-Authenticate header: the closing token of Negotiate ([RFC4559] 5)."""
 
 
 @dataclass(frozen=True)
