@@ -1,0 +1,160 @@
+"""A directory in memory: the contract of `embedded` without a database, for tests and trials."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+
+from rmsserver.directory.logins import LoginName
+from rmsserver.ports import DirectoryAccount
+from rmsserver.state import DomainAccount
+
+
+class MemoryDirectory:
+    """Users and groups in dictionaries. Changes are immediate and move `generation`. Thread-safe."""
+
+    def __init__(self, own_name: str = "EXAMPLE", *, domain_sid: str | None = None) -> None:
+        self._own_name = own_name
+        self._domain_sid = domain_sid or "S-1-5-21-" + "-".join(str(secrets.randbits(32)) for _ in range(3))
+        self._next_rid = 1104
+        self._generation = 1
+        self._users: dict[str, DirectoryAccount] = {}
+        self._groups: dict[str, str] = {}
+        self._group_sids: dict[str, str] = {}
+        self._parents: dict[str, set[str]] = {}
+        self._lock = threading.RLock()
+
+    # --- administration -------------------------------------------------------------------------------------
+
+    def add_user(
+        self,
+        login: str,
+        *emails: str,
+        sid: str | None = None,
+        enabled: bool = True,
+        sid_history: tuple[str, ...] = (),
+    ) -> DirectoryAccount:
+        """A user; `emails` has the primary address first. Raises ValueError where the login or an address is
+        taken.
+        """
+        with self._lock:
+            if self.by_login(login) or any(self.by_email(email) for email in emails):
+                raise ValueError("the login or an e-mail address is taken")
+            account = DomainAccount(f"{self._own_name}\\{login}", sid or self._new_sid())
+            user = DirectoryAccount(account, emails, enabled, sid_history)
+            self._users[account.sid.casefold()] = user
+            self._generation += 1
+            return user
+
+    def change_user(self, sid: str, **changes: object) -> DirectoryAccount:
+        """Replace fields of the user's DirectoryAccount. Raises KeyError where there is none."""
+        with self._lock:
+            user = dataclasses.replace(self._users[sid.casefold()], **changes)  # type: ignore[arg-type]
+            self._users[sid.casefold()] = user
+            self._generation += 1
+            return user
+
+    def remove_user(self, sid: str) -> None:
+        with self._lock:
+            del self._users[sid.casefold()]
+            self._parents.pop(sid.casefold(), None)
+            self._generation += 1
+
+    def add_group(self, email: str, *members: str, sid: str | None = None) -> str:
+        """A group with members (see `add_member`); returns its SID."""
+        with self._lock:
+            group_sid = sid or self._new_sid()
+            self._groups[group_sid.casefold()] = email.casefold()
+            self._group_sids[email.casefold()] = group_sid.casefold()
+            for member in members:
+                self.add_member(email, member)
+            self._generation += 1
+            return group_sid
+
+    def add_member(self, group: str, member: str) -> None:
+        """Put a user or group into a group, each named by e-mail address or SID. Raises KeyError for unknown
+        names.
+        """
+        with self._lock:
+            self._parents.setdefault(self._sid_of(member), set()).add(self._sid_of(group))
+            self._generation += 1
+
+    def remove_member(self, group: str, member: str) -> None:
+        with self._lock:
+            self._parents.get(self._sid_of(member), set()).discard(self._sid_of(group))
+            self._generation += 1
+
+    # --- the port -------------------------------------------------------------------------------------------
+
+    def by_sid(self, sid: str) -> DirectoryAccount | None:
+        wanted = sid.casefold()
+        found = self._users.get(wanted)
+        if found is not None:
+            return found
+        return self._first(lambda user: wanted in map(str.casefold, user.sid_history))
+
+    def by_login(self, login: str) -> DirectoryAccount | None:
+        name = LoginName.parse(login)
+        if name.is_of(self._own_name):
+            wanted = f"{self._own_name}\\{name.user}".casefold()
+            found = self._first(lambda user: user.account.name.casefold() == wanted)
+            if found is not None:
+                return found
+        return self.by_email(login) if name.realm else None
+
+    def by_email(self, email: str) -> DirectoryAccount | None:
+        wanted = email.casefold()
+        return self._first(lambda user: wanted in map(str.casefold, user.emails))
+
+    def groups_of(self, sid: str, candidates: Iterable[str]) -> frozenset[str]:
+        user = self.by_sid(sid)
+        if user is None:
+            return frozenset()
+        with self._lock:
+            reached: set[str] = set()
+            waiting = [user.account.sid.casefold()]
+            while waiting:
+                for parent in self._parents.get(waiting.pop(), ()):
+                    if parent not in reached:
+                        reached.add(parent)
+                        waiting.append(parent)
+            names = reached | {self._groups[group] for group in reached}
+        return frozenset(names.intersection(candidate.casefold() for candidate in candidates))
+
+    def directory_of(self, account: DomainAccount) -> str | None:
+        return self._own_name if self.by_sid(account.sid) else None
+
+    @property
+    def own_name(self) -> str:
+        return self._own_name
+
+    def service_location(self, directory: str, service_type: str) -> str | None:  # noqa: ARG002 - the port
+        """None: one directory knows of no other."""
+        return None
+
+    @property
+    def generation(self) -> int:
+        return self._generation
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    def _new_sid(self) -> str:
+        self._next_rid += 1
+        return f"{self._domain_sid}-{self._next_rid}"
+
+    def _sid_of(self, name: str) -> str:
+        wanted = name.casefold()
+        if wanted in self._users or wanted in self._groups:
+            return wanted
+        if wanted in self._group_sids:
+            return self._group_sids[wanted]
+        user = self.by_email(name)
+        if user is None:
+            raise KeyError(name)
+        return user.account.sid.casefold()
+
+    def _first(self, matches: Callable[[DirectoryAccount], bool]) -> DirectoryAccount | None:
+        with self._lock:
+            return next((user for user in self._users.values() if matches(user)), None)
