@@ -1,0 +1,178 @@
+"""Binds an identity to one TCP connection: the state between the requests on it, and the headers of HTTP sign-on.
+
+The rules, each with a test by its threat:
+- A1: a half handshake belongs to its connection, takes the very next request, and lives 60 s; there is one at most.
+- A2: an identity is kept in the connection's own object and is nowhere looked up, so nothing can inherit it.
+- A3: any Authorization header first drops the identity that was there, whatever becomes of the new one.
+- A6: whatever is refused is answered with the same 401; the reason goes to the log.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from rmsserver.auth import Challenge, ConnectionAuth, Identity
+from rmsserver.auth.basic import BasicScheme, BasicUse
+from rmsserver.auth.mechanism import Accepted, Channel, Handshake, Mechanism, SignOnError
+from rmsserver.auth.negotiate import NegotiateHandshake
+from rmsserver.auth.ntlm import NTLMSSP_OID
+
+AUTHORIZATION_LIMIT_BYTES = 16 * 1024
+HANDSHAKE_LIMIT_S = 60.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class SignOnSettings:
+    basic: BasicUse = BasicUse.SECURE
+    realm: str = "Rights Management"
+    """Shown by browsers. No quotation mark, backslash or control character."""
+
+    def __post_init__(self) -> None:
+        if any(c in '"\\' or not " " <= c <= "~" for c in self.realm):
+            raise ValueError("realm must be printable ASCII without quotation marks and backslashes")
+
+
+class HttpAuthenticator:
+    """The `Authenticator` that the web layer uses. `mechanisms` in the server's words: NTLM, later Kerberos."""
+
+    def __init__(
+        self,
+        mechanisms: Sequence[Mechanism],
+        basic: BasicScheme,
+        settings: SignOnSettings | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.mechanisms = tuple(mechanisms)
+        self.basic = basic
+        self.settings = settings or SignOnSettings()
+        self.monotonic = monotonic
+
+    def connection(self, *, secure: bool, channel_bindings: bytes | None) -> ConnectionAuth:
+        return _Connection(self, Channel(secure, channel_bindings))
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A half handshake and the scheme it began under."""
+
+    scheme: str
+    handshake: Handshake = field(repr=False)
+    until: float
+
+
+class _Connection:
+    def __init__(self, authenticator: HttpAuthenticator, channel: Channel) -> None:
+        self._authenticator = authenticator
+        self._channel = channel
+        # The web layer serves one request at a time; the lock holds even if it should not.
+        self._lock = threading.Lock()
+        self._identity: Identity | None = None
+        self._pending: _Pending | None = None
+        self._closed = False
+
+    def step(self, authorization: str | None, *, client_address: str) -> Identity | Challenge:
+        with self._lock:
+            if self._closed:
+                return self._offer(client_address)
+            pending, self._pending = self._pending, None
+            if authorization is None:
+                return self._identity or self._offer(client_address)
+            self._identity = None
+            try:
+                return self._verify(authorization, pending, client_address)
+            except SignOnError as refused:
+                _log.info("sign-on refused", reason=refused.reason, client=client_address)
+                return self._offer(client_address)
+
+    def close(self) -> None:
+        # Without the lock: the reactor calls this, and a step may be hashing a password just now.
+        self._closed = True
+        self._identity = None
+        self._pending = None
+
+    def _verify(
+        self, authorization: str, pending: _Pending | None, client_address: str
+    ) -> Identity | Challenge:
+        scheme, token = _split(authorization)
+        if scheme == "basic":
+            if not self._authenticator.settings.basic.allows(self._channel, client_address):
+                raise SignOnError("Basic on a connection where it is not offered")
+            return self._authenticator.basic.verify(token, client_address=client_address)
+        if scheme not in ("negotiate", "ntlm"):
+            raise SignOnError("unknown scheme")
+        return self._exchange(scheme, token, pending, client_address)
+
+    def _exchange(
+        self, scheme: str, token: bytes, pending: _Pending | None, client_address: str
+    ) -> Identity | Challenge:
+        now = self._authenticator.monotonic()
+        if pending is None or pending.scheme != scheme or now >= pending.until or _opens_ntlm(token):
+            # The time runs from the first token, so that many small steps do not stretch it.
+            pending = _Pending(scheme, self._begin(scheme), now + HANDSHAKE_LIMIT_S)
+        result = pending.handshake.step(token, client_address=client_address)
+        name = "NTLM" if scheme == "ntlm" else "Negotiate"
+        if isinstance(result, Accepted):
+            # Kept without the closing token, which belongs to this one answer.
+            self._identity = result.identity
+            return replace(result.identity, confirmation=_header(name, result.token) if result.token else None)
+        self._pending = pending
+        return Challenge((_header(name, result.token),))
+
+    def _begin(self, scheme: str) -> Handshake:
+        mechanisms = self._authenticator.mechanisms
+        if scheme == "negotiate":
+            return NegotiateHandshake(mechanisms, self._channel)
+        ntlm = self._ntlm()
+        if ntlm is None:
+            raise SignOnError("NTLM on a connection where it is not offered")
+        return ntlm.begin(self._channel)
+
+    def _ntlm(self) -> Mechanism | None:
+        available = (m for m in self._authenticator.mechanisms if m.available(self._channel))
+        return next((m for m in available if NTLMSSP_OID in m.oids), None)
+
+    def _offer(self, client_address: str) -> Challenge:
+        """All that may be used on this connection, strongest first; the same after every refusal."""
+        settings = self._authenticator.settings
+        headers: list[str] = []
+        if any(m.available(self._channel) for m in self._authenticator.mechanisms):
+            headers.append("Negotiate")
+        if self._ntlm() is not None:
+            headers.append("NTLM")
+        if settings.basic.allows(self._channel, client_address):
+            headers.append(f'Basic realm="{settings.realm}", charset="UTF-8"')
+        return Challenge(tuple(headers))
+
+
+def _split(authorization: str) -> tuple[str, bytes]:
+    """Scheme in small letters, and the decoded token. Raises SignOnError on anything but strict base64."""
+    if len(authorization) > AUTHORIZATION_LIMIT_BYTES:
+        raise SignOnError("Authorization header too long")
+    scheme, _, text = authorization.strip(" \t").partition(" ")
+    text = text.lstrip(" ")
+    try:
+        token = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise SignOnError("token is not base64") from None
+    if not token or base64.b64encode(token).decode("ascii") != text:
+        raise SignOnError("token is empty or not canonical base64")
+    return scheme.lower(), token
+
+
+def _header(scheme: str, token: bytes) -> str:
+    return f"{scheme} {base64.b64encode(token).decode('ascii')}"
+
+
+def _opens_ntlm(token: bytes) -> bool:
+    """True for a bare NEGOTIATE_MESSAGE: the client starts anew, as after it lost the thread."""
+    return token.startswith(b"NTLMSSP\x00\x01\x00\x00\x00")

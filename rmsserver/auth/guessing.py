@@ -1,0 +1,128 @@
+"""Slows down the guessing of passwords (threat A7), by account, by address and by both together.
+
+Three counters see every failure. Guessing at one account from one address locks soonest and longest; guessing at one
+account from many addresses, and at many accounts from one address (spraying), locks later. An account's own lock is short,
+so that nobody can keep a person out for long by failing in her name. While any lock holds, the right password gets the same
+refusal as a wrong one, after the same work, and changes no counter.
+
+Counters live in this process's memory and end with it. Each table is bounded; the entry that failed longest ago goes first.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`free` failures cost nothing; the next locks for 2 s, each further one twice as long, up to `longest_s`."""
+
+    free: int
+    longest_s: float
+
+
+@dataclass(frozen=True)
+class GuessingLimits:
+    """Limits of the three counters. A counter starts anew after `memory_s` without a failure."""
+
+    pair: Limit = Limit(free=5, longest_s=900)
+    account: Limit = Limit(free=25, longest_s=60)
+    address: Limit = Limit(free=50, longest_s=300)
+    memory_s: float = 3600
+    entries: int = 10_000
+
+
+@dataclass
+class _Failures:
+    count: int
+    last: float
+    locked_until: float
+
+
+class _Counter:
+    def __init__(self, limit: Limit, memory_s: float, entries: int) -> None:
+        self._limit = limit
+        self._memory_s = memory_s
+        self._entries = entries
+        self._table: OrderedDict[str, _Failures] = OrderedDict()
+
+    def locked(self, key: str, now: float) -> bool:
+        entry = self._table.get(key)
+        return entry is not None and now < entry.locked_until
+
+    def failed(self, key: str, now: float) -> None:
+        old = self._table.pop(key, None)
+        count = 1 + (old.count if old is not None and now - old.last < self._memory_s else 0)
+        over = count - self._limit.free
+        penalty = min(2.0 ** min(over, 30), self._limit.longest_s) if over > 0 else 0.0
+        self._table[key] = _Failures(count, now, now + penalty)
+        if len(self._table) > self._entries:
+            self._table.popitem(last=False)
+
+    def forget(self, key: str) -> None:
+        self._table.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+
+class PasswordGuessing:
+    """Thread-safe. `monotonic` gives seconds that never run backwards."""
+
+    def __init__(
+        self, limits: GuessingLimits | None = None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        limits = limits or GuessingLimits()
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._pair = _Counter(limits.pair, limits.memory_s, limits.entries)
+        self._account = _Counter(limits.account, limits.memory_s, limits.entries)
+        self._address = _Counter(limits.address, limits.memory_s, limits.entries)
+
+    def admits(self, login: str, client_address: str, *, proven: bool) -> bool:
+        """The last word on one attempt, after the password was checked: True where it was right and no lock holds.
+
+        Call it once for each attempt, also for unknown accounts: they are counted alike (N6).
+        """
+        account, address = account_key(login), address_key(client_address)
+        pair = f"{address} {account}"
+        now = self._monotonic()
+        with self._lock:
+            keys = ((self._pair, pair), (self._account, account), (self._address, address))
+            if any(counter.locked(key, now) for counter, key in keys):
+                return False
+            if proven:
+                # Only the pair: else one right password would wash away the failures at other accounts.
+                self._pair.forget(pair)
+                return True
+            for counter, key in keys:
+                counter.failed(key, now)
+            return False
+
+    @property
+    def entries(self) -> int:
+        """How many counters are kept, for the metrics."""
+        return len(self._pair) + len(self._account) + len(self._address)
+
+
+def account_key(login: str) -> str:
+    """One key for all spellings of a login: `DOMAIN\\user`, `user@realm` and `user` share their failures."""
+    return login.rpartition("\\")[2].partition("@")[0].strip().casefold()[:256]
+
+
+def address_key(client_address: str) -> str:
+    """The address; of an IPv6 address the /64 network, because one host has all of it to choose from."""
+    try:
+        address = ipaddress.ip_address(client_address.partition("%")[0])
+    except ValueError:
+        return client_address[:64]
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)

@@ -1,0 +1,119 @@
+"""Which endpoint demands what of its caller, as plain data: the product's defaults, and what administrators change.
+
+Defaults (wire facts 9): sign-on for certification and licensing alike, nobody on the server-to-server and mobile endpoints
+until accounts are added. [MS-RMPR] 3.1.4.1 demands sign-on for Certify and recommends it for FindServiceLocationsForUser.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from rmsserver.auth import Identity
+
+
+class Demand(enum.Enum):
+    """What an endpoint demands."""
+
+    REQUIRED = "required"
+    """Any verified account."""
+    ANONYMOUS = "anonymous"
+    """Nothing; an identity is still taken where the client offers one."""
+    NOBODY = "nobody"
+    """Refuses everybody."""
+    LISTED = "listed"
+    """A verified account of the rule's list."""
+
+
+class Verdict(enum.Enum):
+    """What to do with a request."""
+
+    SERVE = "serve"
+    CHALLENGE = "challenge"
+    """401 with challenges: nobody signed on, and somebody might be served."""
+    FORBID = "forbid"
+    """403: whoever asks, the answer would not change by signing on."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`accounts` holds SIDs; it counts for LISTED alone. Accounts, not names: a name can be given to another person."""
+
+    demand: Demand
+    accounts: frozenset[str] = frozenset()
+
+    def judge(self, identity: Identity | None) -> Verdict:
+        if self.demand is Demand.ANONYMOUS:
+            return Verdict.SERVE
+        if self.demand is Demand.NOBODY or (self.demand is Demand.LISTED and not self.accounts):
+            return Verdict.FORBID
+        if identity is None:
+            return Verdict.CHALLENGE
+        listed = identity.account.sid.upper() in {sid.upper() for sid in self.accounts}
+        return Verdict.SERVE if self.demand is Demand.REQUIRED or listed else Verdict.FORBID
+
+
+_REQUIRED = Rule(Demand.REQUIRED)
+_NOBODY = Rule(Demand.NOBODY)
+
+DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        "/certification/certification.asmx": _REQUIRED,
+        "/certification/servicelocator.asmx": _REQUIRED,
+        "/certification/server.asmx": _REQUIRED,
+        "/certification/machine.asmx": _REQUIRED,
+        "/licensing/license.asmx": _REQUIRED,
+        "/licensing/publish.asmx": _REQUIRED,
+        "/licensing/server.asmx": _REQUIRED,
+        "/licensing/servicelocator.asmx": _REQUIRED,
+        "/licensing/templatedistribution.asmx": _REQUIRED,
+        "/certification/activation.asmx": _NOBODY,
+        "/certification/precertification.asmx": _NOBODY,
+        "/certification/servercertification.asmx": _NOBODY,
+        "/certification/mobilecertification.asmx": _NOBODY,
+        "/certification/subenrollservice.asmx": _NOBODY,
+        "/licensing/editissuancelicense.asmx": _NOBODY,
+        "/decommission/decommission.asmx": _NOBODY,
+        "/groupexpansion/groupexpansion.asmx": _NOBODY,
+        "/enrollment/enrollservice.asmx": _NOBODY,
+    }
+)
+"""Paths below the base path (`/_wmcs`), in small letters ([MS-RMPR] 3.1.4.2). `machine.asmx` is our own: it signs machine
+certificates. The directories `…external` belong to federation and are not served without it."""
+
+
+
+@dataclass(frozen=True)
+class AccessPolicy:
+    """The table of one cluster."""
+
+    rules: Mapping[str, Rule] = field(default_factory=lambda: DEFAULT_RULES)
+
+    def rule(self, path: str) -> Rule:
+        """The rule for a path below the base path, letter case ignored. Nobody is let in where no rule was written."""
+        return self.rules.get(path.lower(), _NOBODY)
+
+    def changed(self, path: str, rule: Rule) -> AccessPolicy:
+        """This policy with another rule for one path.
+
+        Raises ValueError for a path that is not in the table. Certify may be opened too: it then answers an unknown caller
+        with its own fault ([MS-RMPR] 3.3.4.1).
+        """
+        path = path.lower()
+        if path not in self.rules:
+            raise ValueError(f"no such endpoint: {path}")
+        return replace(self, rules=MappingProxyType({**self.rules, path: rule}))
+
+    def with_anonymous_licensing(self) -> AccessPolicy:
+        """Licensing opened to anonymous callers, as administrators do for trusted user domains (wire facts 9).
+
+        Opens use licences and server information; publishing and templates stay for the cluster's own people.
+        """
+        opened = {
+            path: Rule(Demand.ANONYMOUS)
+            for path in ("/licensing/license.asmx", "/licensing/server.asmx")
+            if path in self.rules
+        }
+        return replace(self, rules=MappingProxyType({**self.rules, **opened}))
