@@ -7,6 +7,7 @@ is cut out unchanged ([MS-RMPR] 2.2.3.1). Offsets are into the UTF-8 form of the
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -137,6 +138,8 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
 
     def end(_name: str) -> None:
         element = stack.pop()
+        if element.children and element.text and not element.text.isspace():
+            raise XrmlSyntaxError("text between elements")
         if source[element.inner_start - 2 : element.inner_start] == b"/>":
             element.inner_end = element.end = element.inner_start
         else:
@@ -166,75 +169,168 @@ class Envelope:
     cuts: tuple[str, ...]
 
 
-def scan_envelope(body: bytes, cut: frozenset[str], *, max_depth: int = 128) -> Envelope:
-    """Cut the content of every element whose local name is in `cut` out of a SOAP body.
+def scan_envelope(
+    body: bytes, cut: frozenset[str], *, whole: frozenset[str] = frozenset(), max_depth: int = 128
+) -> Envelope:
+    """Cut the content of every element whose local name is in `cut` or `whole` out of a SOAP body.
 
-    `body` is UTF-8 (or a declared encoding already decoded to it) without a byte-order mark. A cut is the surface of the
-    one element inside (line ends as XML 1.0 2.11), or, where there is none, the character data: so escaped text and CDATA
-    give the same as an element in place (wire facts 1). An empty element (also `xsi:nil`) stays as it is and gives no
-    cut. Raises XrmlSyntaxError, with nothing of the input in it.
+    `body` is UTF-8 (or a declared encoding already decoded to it) without a byte-order mark. For a name in `cut` the cut
+    is the surface of the one element inside (line ends as XML 1.0 2.11), or, where there is none, the character data: so
+    escaped text and CDATA give the same as an element in place (wire facts 1). For a name in `whole` it is everything
+    inside but the white space around it (character data alone again comes without its escapes). An empty element (also
+    `xsi:nil`) stays as it is and gives no cut. Raises XrmlSyntaxError, with nothing of the input in it.
     """
-    source = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    source = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in body else body
+    if b"<!" not in source:
+        envelope = _cut_by_text(source, cut | whole)
+        if envelope is not None:
+            _feed(_strict_parser(None, None, None), source)
+            return envelope
+    return _EnvelopeScanner(source, cut, whole, max_depth).scan()
+
+
+@functools.cache
+def _start_of(names: frozenset[str]) -> re.Pattern[bytes]:
+    return re.compile(rf"<((?:[^\s<>/:]+:)?(?:{'|'.join(sorted(names))}))(?=[\s/>])".encode())
+
+
+def _cut_by_text(source: bytes, names: frozenset[str]) -> Envelope | None:
+    """The same cuts found in the text alone, three times faster; None where that is not certain.
+
+    In a well-formed text without comments and CDATA every `<` begins a tag, so an element ends at the next end tag of its
+    name, unless one of the same name is inside. The caller has expat confirm that the text is well-formed. Whether a cut
+    is one document alone, `parse` finds out.
+    """
+    start_of = _start_of(names)
     pieces: list[bytes] = []
     cuts: list[str] = []
-    done = depth = count = 0
-    cut_depth = inner_start = child_start = 0
-    child: tuple[int, int] | None = None
-    children = 0
-    text: list[str] = []
-
-    def start(name: str, attributes: list[str]) -> None:
-        nonlocal depth, count, cut_depth, inner_start, child_start, child, children
-        depth += 1
-        count += 1
-        if depth > max_depth or count > MAX_ELEMENTS:
-            raise XrmlSyntaxError("the request is too deep or has too many elements")
-        if len(attributes) > 2 * MAX_ATTRIBUTES * 2 or len(name) > MAX_NAME_LENGTH:
-            raise XrmlSyntaxError("an element has too many attributes or too long a name")
-        if cut_depth == 0:
-            if name.rpartition(":")[2] in cut:
-                cut_depth, child, children = depth, None, 0
-                text.clear()
-                inner_start = _tag_end(source, parser.CurrentByteIndex)
-        elif depth == cut_depth + 1:
-            children += 1
-            child_start = parser.CurrentByteIndex
-
-    def end(_name: str) -> None:
-        nonlocal depth, cut_depth, child, done
-        at = parser.CurrentByteIndex
-        if cut_depth and depth == cut_depth + 1:
-            if children > 1:
-                raise XrmlSyntaxError("more than one element where one is expected")
-            opened = _tag_end(source, child_start)
-            empty = source[opened - 2 : opened] == b"/>"
-            child = (child_start, opened if empty else source.index(b">", at) + 1)
-        elif cut_depth and depth == cut_depth:
-            if source[inner_start - 2 : inner_start] != b"/>":
-                characters = "".join(text)
-                content = None
-                if child is not None:
-                    if characters.strip():
-                        raise XrmlSyntaxError("text beside an element where one is expected")
-                    content = source[child[0] : child[1]].decode()
-                elif characters.strip():
-                    content = characters.strip()
-                if content is not None:
-                    pieces.append(source[done:inner_start])
-                    pieces.append(b"%d" % len(cuts))
-                    cuts.append(content)
-                    done = at
-            cut_depth = 0
-        depth -= 1
-
-    def data(characters: str) -> None:
-        if cut_depth and depth == cut_depth:
-            text.append(characters)
-
-    parser = _strict_parser(start, end, data)
-    _feed(parser, source)
+    done = at = 0
+    while found := start_of.search(source, at):
+        opened = _tag_end(source, found.start())
+        at = opened
+        if source[opened - 2 : opened] == b"/>":
+            continue
+        name = found.group(1)
+        end = source.find(b"</" + name, opened)
+        inner = source[opened:end].strip()
+        closed = end + 2 + len(name)
+        if end < 0 or source[closed : closed + 1].strip(b" \t\n>") or b"<" + name in inner:
+            return None
+        at = end
+        if inner:
+            if not (inner.startswith(b"<") and inner.endswith(b">")):
+                return None
+            pieces += (source[done:opened], b"%d" % len(cuts))
+            cuts.append(_decoded(inner))
+            done = end
     pieces.append(source[done:])
     return Envelope(b"".join(pieces), tuple(cuts))
+
+
+def _decoded(surface: bytes) -> str:
+    try:
+        return surface.decode()
+    except UnicodeDecodeError:
+        raise XrmlSyntaxError("not UTF-8") from None
+
+
+class _EnvelopeScanner:
+    """The handlers of one scan. Inside a cut element cheaper handlers take over: that is where nearly all tags are."""
+
+    def __init__(self, source: bytes, cut: frozenset[str], whole: frozenset[str], max_depth: int) -> None:
+        self._source = source
+        self._cut, self._whole, self._max_depth = cut, whole, max_depth
+        self._pieces: list[bytes] = []
+        self._cuts: list[str] = []
+        self._done = self._depth = 0
+        self._cut_depth = self._inner_start = self._child_start = self._children = 0
+        self._child = (0, 0)
+        self._takes_all = False
+        self._text: list[str] = []
+        self._parser = _strict_parser(self._start, self._end, None)
+
+    def scan(self) -> Envelope:
+        if self._source.count(b"<") > 2 * MAX_ELEMENTS:
+            raise XrmlSyntaxError("the request has too many elements")
+        _feed(self._parser, self._source)
+        self._pieces.append(self._source[self._done :])
+        return Envelope(b"".join(self._pieces), tuple(self._cuts))
+
+    def _start(self, name: str, attributes: list[str]) -> None:
+        self._depth += 1
+        if self._depth > self._max_depth:
+            raise XrmlSyntaxError("the request is too deep")
+        if len(attributes) > 4 * MAX_ATTRIBUTES or len(name) > MAX_NAME_LENGTH:
+            raise XrmlSyntaxError("an element has too many attributes or too long a name")
+        local = name.rpartition(":")[2]
+        if local in self._cut or local in self._whole:
+            self._takes_all = local in self._whole
+            self._cut_depth, self._children = self._depth, 0
+            self._inner_start = _tag_end(self._source, self._parser.CurrentByteIndex)
+            self._text.clear()
+            self._listen(self._start_inside, self._end_inside, self._text.append)
+
+    def _end(self, _name: str) -> None:
+        self._depth -= 1
+
+    def _start_inside(self, _name: str, _attributes: list[str]) -> None:
+        # Depth alone is watched here: `parse` holds what is cut against the other limits.
+        self._depth += 1
+        if self._depth == self._cut_depth + 1:
+            self._children += 1
+            self._child_start = self._parser.CurrentByteIndex
+            self._parser.CharacterDataHandler = None
+        elif self._depth > self._max_depth:
+            raise XrmlSyntaxError("the request is too deep")
+
+    def _end_inside(self, _name: str) -> None:
+        self._depth -= 1
+        if self._depth > self._cut_depth:
+            return
+        if self._depth == self._cut_depth:
+            self._end_child()
+        else:
+            self._end_cut()
+            self._listen(self._start, self._end, None)
+
+    def _end_child(self) -> None:
+        if self._children > 1 and not self._takes_all:
+            raise XrmlSyntaxError("more than one element where one is expected")
+        opened = _tag_end(self._source, self._child_start)
+        empty = self._source[opened - 2 : opened] == b"/>"
+        end = opened if empty else self._source.index(b">", self._parser.CurrentByteIndex) + 1
+        self._child = (self._child_start, end)
+        self._parser.CharacterDataHandler = self._text.append
+
+    def _end_cut(self) -> None:
+        if self._source[self._inner_start - 2 : self._inner_start] == b"/>":
+            return
+        at = self._parser.CurrentByteIndex
+        content = self._content(at)
+        if content:
+            self._pieces += (self._source[self._done : self._inner_start], b"%d" % len(self._cuts))
+            self._cuts.append(content)
+            self._done = at
+
+    def _content(self, end: int) -> str:
+        characters = "".join(self._text).strip()
+        if not self._children:
+            return characters
+        if self._takes_all:
+            return _decoded(self._source[self._inner_start : end]).strip()
+        if characters:
+            raise XrmlSyntaxError("text beside an element where one is expected")
+        return _decoded(self._source[slice(*self._child)])
+
+    def _listen(
+        self,
+        start: Callable[[str, list[str]], None],
+        end: Callable[[str], None],
+        data: Callable[[str], None] | None,
+    ) -> None:
+        self._parser.StartElementHandler = start
+        self._parser.EndElementHandler = end
+        self._parser.CharacterDataHandler = data
 
 
 def _tag_end(source: bytes, at: int) -> int:
@@ -249,7 +345,9 @@ def _refuse(what: str) -> NoReturn:
 
 
 def _strict_parser(
-    start: Callable[[str, list[str]], None], end: Callable[[str], None], data: Callable[[str], None]
+    start: Callable[[str, list[str]], None] | None,
+    end: Callable[[str], None] | None,
+    data: Callable[[str], None] | None,
 ) -> expat.XMLParserType:
     parser = expat.ParserCreate("utf-8")
     parser.ordered_attributes = True
@@ -270,3 +368,25 @@ def _feed(parser: expat.XMLParserType, source: bytes) -> None:
         parser.Parse(source, True)
     except expat.ExpatError as error:
         raise XrmlSyntaxError(f"not well-formed ({expat.ErrorString(error.code)})") from None
+
+
+def render(element: Element) -> str:
+    """The element in the spelling that survives a .NET DOM round trip (wire facts 1): what answers copy from a request.
+
+    Double quotes, ` />` for empty tags (an empty element with an end tag keeps it), `&gt;` in text, no blanks round `=`,
+    no white space between elements. For what genuine servers and clients write it changes nothing.
+    """
+    attributes = "".join(f' {name}="{_escape_attribute(value)}"' for name, value in element.attributes.items())
+    if element.source[element.inner_start - 2 : element.inner_start] == b"/>":
+        return f"<{element.tag}{attributes} />"
+    inner = "".join(map(render, element.children)) if element.children else _escape_text(element.text)
+    return f"<{element.tag}{attributes}>{inner}</{element.tag}>"
+
+
+def _escape_text(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#xD;")
+
+
+def _escape_attribute(text: str) -> str:
+    escaped = _escape_text(text).replace('"', "&quot;")
+    return escaped.replace("\n", "&#xA;").replace("\t", "&#x9;")
