@@ -19,6 +19,10 @@ _CRYPTOGRAPHY = "Microsoft.DigitalRightsManagement.Cryptography."
 _SERVICES = "Microsoft.RightsManagementServices."
 
 
+class OperatorError(Exception):
+    """For the person at the command line: one line that says what is wrong and what to do. Never on the wire."""
+
+
 class RmsError(Exception):
     """Base of every error with a name on the wire ([MS-RMPR] 3.1.4.5)."""
 

@@ -133,6 +133,20 @@ class Secrets(Protocol):
         """HMAC-SHA-256 under a key derived for `purpose`."""
 
 
+class Wrapping(Protocol):
+    """Authenticated encryption at rest, under a key of this cluster (threat K1)."""
+
+    def wrap(self, purpose: str, identity: str, data: bytes) -> bytes:
+        """Encrypt `data`; `purpose` and `identity` (a SID, a GUID) are bound to the result."""
+
+    def unwrap(self, purpose: str, identity: str, wrapped: bytes) -> bytes:
+        """The inverse. Raises `UnwrapError` where anything differs: key, purpose, identity or a single bit."""
+
+
+class UnwrapError(UnspecifiedError):
+    """A wrapped item was changed, moved to another place, or wrapped under another key."""
+
+
 @dataclass(frozen=True)
 class CachedLicense:
     """A verified and opened publishing licence (PLCacheEntry, 3.1.1.1.3)."""

@@ -11,6 +11,7 @@ import binascii
 import enum
 import functools
 import hashlib
+import itertools
 import math
 import struct
 from dataclasses import dataclass, field
@@ -56,7 +57,9 @@ class CryptoMode(enum.IntEnum):
 
     def digest(self, data: bytes) -> bytes:
         # SHA-1 is what mode 1 is; nothing here relies on its collision resistance beyond what the protocol does.
-        return (hashlib.sha1(data, usedforsecurity=False) if self is CryptoMode.MODE_1 else hashlib.sha256(data)).digest()
+        return (
+            hashlib.sha1(data, usedforsecurity=False) if self is CryptoMode.MODE_1 else hashlib.sha256(data)
+        ).digest()
 
     @property
     def hash(self) -> hashes.HashAlgorithm:
@@ -86,6 +89,7 @@ class PublicKey:
     bits: int
 
     @classmethod
+    @functools.lru_cache(maxsize=4096)
     def from_wire(cls, modulus_base64: str, size: str, exponent: str) -> PublicKey:
         """Read the texts of a PUBLICKEY element: little-endian modulus, sizes that agree, exponent 65537.
 
@@ -199,16 +203,13 @@ class PrivateKey:
         """PRIVATEKEYBLOB: 596 bytes for 1024 bits, 1172 for 2048 (wire facts 3)."""
         numbers = self._key.private_numbers()
         size, half = self.public.bits // 8, self.public.bits // 16
-        little = lambda value, length: value.to_bytes(length, "little")  # noqa: E731 - a local abbreviation
+        halves = (numbers.p, numbers.q, numbers.dmp1, numbers.dmq1, numbers.iqmp)
         return (
             _CAPI_HEADER
             + struct.pack("<4sII", b"RSA2", self.public.bits, EXPONENT)
-            + little(self.public.modulus, size)
-            + b"".join(
-                little(value, half)
-                for value in (numbers.p, numbers.q, numbers.dmp1, numbers.dmq1, numbers.iqmp)
-            )
-            + little(numbers.d, size)
+            + self.public.modulus.to_bytes(size, "little")
+            + b"".join(value.to_bytes(half, "little") for value in halves)
+            + numbers.d.to_bytes(size, "little")
         )
 
     @classmethod
@@ -219,18 +220,11 @@ class PrivateKey:
         bits, exponent = struct.unpack_from("<II", blob, 12)
         if bits not in (1024, 2048, 3072, 4096) or exponent != EXPONENT or len(blob) != 20 + bits // 16 * 9:
             raise XrmlSyntaxError("not a private key blob")
-        size, half = bits // 8, bits // 16
-        offsets = [20, 20 + size]
-        for _ in range(5):
-            offsets.append(offsets[-1] + half)
-        take = lambda i, length: int.from_bytes(blob[offsets[i] : offsets[i] + length], "little")  # noqa: E731
-        n = take(0, size)
-        p, q, dp, dq, iq = (take(i, half) for i in range(1, 6))
-        d = take(6, size)
+        sizes = [bits // 8, *[bits // 16] * 5, bits // 8]
+        ends = list(itertools.accumulate(sizes, initial=20))
+        n, p, q, dp, dq, iq, d = (int.from_bytes(blob[start:end], "little") for start, end in itertools.pairwise(ends))
         try:
-            return cls.of(
-                rsa.RSAPrivateNumbers(p, q, d, dp, dq, iq, rsa.RSAPublicNumbers(exponent, n)).private_key()
-            )
+            return cls.of(rsa.RSAPrivateNumbers(p, q, d, dp, dq, iq, rsa.RSAPublicNumbers(exponent, n)).private_key())
         except ValueError:
             raise XrmlSyntaxError("not a private key blob") from None
 

@@ -86,7 +86,8 @@ def parse_time(text: str) -> dt.datetime:
     if match is None:
         raise XrmlSyntaxError("not a time of the form YYYY-MM-DDTHH:MM")
     try:
-        return dt.datetime(*map(int, match.groups()), tzinfo=dt.UTC)  # type: ignore[arg-type]
+        year, month, day, hour, minute = map(int, match.groups())
+        return dt.datetime(year, month, day, hour, minute, tzinfo=dt.UTC)
     except ValueError:
         raise XrmlSyntaxError("not a time of the form YYYY-MM-DDTHH:MM") from None
 

@@ -1,0 +1,152 @@
+"""Closing chains (wire facts 5): who issued what, and at which key trust begins.
+
+Rules of this module:
+1. A machine chain comes whole, leaf first; each link is verified with the parent at its position (threat L8). It is
+   trusted by a listed key as first or second issuer, or by closing at a listed root with the kinds of 2.2.9.3.
+2. RACs and publishing licences are trusted by the exact key of their issuer, never by reaching a root (threat L9).
+3. The leaf of a publishing licence chain is the only document of its kind among those sent; what else is sent serves
+   only to find the CLC that signed it.
+4. RANGETIME is compared with the ISSUEDTIME of what was issued, never with now (wire facts 6).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rmsserver.xrml.clc import ClientLicensorCertificate
+from rmsserver.xrml.document import RIGHTS_LABEL, Document
+from rmsserver.xrml.errors import ChainError, UnsupportedCryptographyError, ValidityError, XrmlError
+from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind
+from rmsserver.xrml.keys import CryptoMode, KeyId, PublicKey
+from rmsserver.xrml.license import PublishingLicense
+from rmsserver.xrml.spc import SecurityProcessorCertificate
+
+MAX_CHAIN = 100
+MAX_ISSUERS = 8
+CLC_TOLERANCE = dt.timedelta(days=1)
+_BODY_TYPE = re.compile(r'<XrML(?: [a-z]+="[^"<>]*")*><BODY type="([^"<>&]*)"')
+
+_MACHINE_KINDS = (
+    IssuingKind.PROCESSOR_ISSUER,
+    IssuingKind.PROCESSOR_AUTHORITY,
+    IssuingKind.AUTHORITY,
+    IssuingKind.AUTHORITY,
+)
+_MACHINE_KINDS_VERSION_1 = (IssuingKind.SERVER, IssuingKind.AUTHORITY, IssuingKind.AUTHORITY)
+"""Version 1 clients: version 1 security processor CA, intermediate, CA (2.2.9.2)."""
+
+
+@dataclass(frozen=True)
+class MachineChain:
+    spc: SecurityProcessorCertificate
+    issuers: tuple[IssuingCertificate, ...]
+
+
+def read_machine_chain(texts: Sequence[str]) -> MachineChain:
+    """Read an SPC chain, leaf first. Raises XrmlError."""
+    if not 2 <= len(texts) <= MAX_ISSUERS + 1:
+        raise ChainError("a machine chain has a leaf and one to eight issuers")
+    return MachineChain(
+        SecurityProcessorCertificate.read(texts[0]),
+        tuple(IssuingCertificate.read(text) for text in texts[1:]),
+    )
+
+
+def close_machine_chain(
+    chain: MachineChain, trusted: Mapping[KeyId, PublicKey], roots: Mapping[KeyId, PublicKey]
+) -> None:
+    """Verify every link and that the chain reaches a listed key (3.3.4.1). Raises XrmlError."""
+    child: Document = chain.spc
+    for issuer in chain.issuers:
+        issuer.issued(child)
+        child = issuer
+    child.verify()
+    if any(issuer.principal.public_key.id in trusted for issuer in chain.issuers[:2]):
+        return
+    kinds = tuple(issuer.kind for issuer in chain.issuers)
+    root = chain.issuers[-1].issuer.public_key
+    if root.id in roots and kinds in (_MACHINE_KINDS, _MACHINE_KINDS_VERSION_1):
+        return
+    raise ChainError("the machine chain ends at nothing that is trusted")
+
+
+def check_machine_modes(chain: MachineChain, mode: CryptoMode) -> None:
+    """Key lengths and hashes of every certificate fit the mode (3.1.4.7). Raises UnsupportedCryptographyError."""
+    for document in (chain.spc, *chain.issuers):
+        check_mode(document, mode)
+    chain.spc.principal.public_key.check_strength()
+
+
+def check_mode(document: Document, mode: CryptoMode) -> None:
+    """Mode 1: SHA-1, 1024 or 2048 bits; mode 2: SHA-256, 2048 bits. Raises UnsupportedCryptographyError."""
+    allowed = (1024, 2048) if mode is CryptoMode.MODE_1 else (2048,)
+    if document.mode is not mode or {
+        document.principal.public_key.bits,
+        document.issuer.public_key.bits,
+    } - set(allowed):
+        raise UnsupportedCryptographyError("key length or hash algorithm is not of the cluster's mode")
+
+
+def select_publishing_license(texts: Sequence[str]) -> str:
+    """The one document of type "Microsoft Rights Label" among those sent; identical copies count once.
+
+    Raises ChainError where there is none or there are two different ones (threat XW11).
+    """
+    if not 1 <= len(texts) <= MAX_CHAIN:
+        raise ChainError("there are no documents, or too many")
+    found = {text for text in texts if body_type_of(text) == RIGHTS_LABEL}
+    if len(found) != 1:
+        raise ChainError("there is not exactly one publishing licence")
+    return found.pop()
+
+
+def body_type_of(text: str) -> str | None:
+    """The type attribute of BODY; reads the whole document only where it is spelled unusually.
+
+    None where the text is no document. Whoever uses a document reads it strictly afterwards.
+    """
+    match = _BODY_TYPE.match(text)
+    if match is not None:
+        return match.group(1)
+    try:
+        return Document.read(text).body_type
+    except XrmlError:
+        return None
+
+
+def find_licensor(license_: PublishingLicense, texts: Sequence[str]) -> ClientLicensorCertificate | None:
+    """Among the documents sent, the CLC whose key and OBJECT are those of the licence's ISSUER (wire facts 5, case 4).
+
+    Its own signature is verified with the key in its ISSUER; whether that key is trusted is the caller's question.
+    Raises ValidityError where it was issued or used outside its range, SignatureError where it is forged.
+    """
+    modulus = license_.issuer.public_key.modulus_base64
+    for text in texts:
+        if modulus not in text or body_type_of(text) == RIGHTS_LABEL:
+            continue
+        try:
+            clc = ClientLicensorCertificate.read(text)
+        except XrmlError:
+            continue
+        if clc.principal.key == license_.issuer.key and clc.principal.object == license_.issuer.object:
+            clc.verify()
+            if license_.issued_time not in clc.issuance.widened(CLC_TOLERANCE):
+                raise ValidityError("the licence was issued outside the range of its licensor certificate")
+            return clc
+    return None
+
+
+def close_server_chain(leaf: Document, issuers: Sequence[IssuingCertificate], roots: Mapping[KeyId, PublicKey]) -> None:
+    """For a client: verify RAC, CLC or use licence up to a pinned root, each link by position. Raises XrmlError."""
+    if not 1 <= len(issuers) <= MAX_ISSUERS:
+        raise ChainError("a chain has one to eight issuers")
+    child = leaf
+    for issuer in issuers:
+        issuer.issued(child)
+        child = issuer
+    child.verify()
+    if child.issuer.public_key.id not in roots:
+        raise ChainError("the chain ends at nothing that is trusted")
