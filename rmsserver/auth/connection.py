@@ -100,9 +100,7 @@ class _Connection:
         self._identity = None
         self._pending = None
 
-    def _verify(
-        self, authorization: str, pending: _Pending | None, client_address: str
-    ) -> Identity | Challenge:
+    def _verify(self, authorization: str, pending: _Pending | None, client_address: str) -> Identity | Challenge:
         scheme, token = _split(authorization)
         if scheme == "basic":
             if not self._authenticator.settings.basic.allows(self._channel, client_address):

@@ -153,9 +153,7 @@ class _NtlmHandshake:
         # The timestamp obliges the client to send a MIC (3.1.5.1.2).
         return info | {int(AvId.TIMESTAMP): _filetime(self._mechanism.now()).to_bytes(8, "little")}
 
-    def _accept(
-        self, challenged: _Challenged, message: AuthenticateMessage, client_address: str
-    ) -> Accepted:
+    def _accept(self, challenged: _Challenged, message: AuthenticateMessage, client_address: str) -> Accepted:
         if not message.user or message.flags & Flags.ANONYMOUS or not message.nt_response:
             raise SignOnError("anonymous sign-on, or an LM response alone")
         response = ClientChallenge.read(message.nt_response)

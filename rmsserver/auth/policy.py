@@ -84,7 +84,6 @@ DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
 certificates. The directories `…external` belong to federation and are not served without it."""
 
 
-
 @dataclass(frozen=True)
 class AccessPolicy:
     """The table of one cluster."""
