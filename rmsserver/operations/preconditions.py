@@ -1,0 +1,46 @@
+"""What must hold before an operation does its work: the cluster is in service, the sizes fit, the SLC may issue."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from rmsserver.errors import ArgumentNull, ClusterDecommissioned, UnspecifiedError
+from rmsserver.state import ServerState
+
+
+def check_in_service(state: ServerState) -> None:
+    """The first check everywhere but AcquireContentKey (rulings 34). Raises ClusterDecommissioned."""
+    if state.decommissioned:
+        raise ClusterDecommissioned
+
+
+def check_certificates(texts: Sequence[str] | None, state: ServerState) -> tuple[str, ...]:
+    """The certificates of one item, within the limits of [MS-RMPR] section 7, notes 42 (sizes in bytes of UTF-8).
+
+    Raises ArgumentNull where there are none, UnspecifiedError where there are too many or one is too large.
+    """
+    if not texts:
+        raise ArgumentNull("there are no certificates in the request")
+    if len(texts) > state.certificate_limit_count:
+        raise UnspecifiedError(f"{len(texts)} certificates in one item; the limit is {state.certificate_limit_count}")
+    limit = state.certificate_limit_bytes
+    # Characters first: a text of more characters than the limit has at least as many bytes.
+    if any(len(text) > limit or len(text.encode("utf-8", "surrogatepass")) > limit for text in texts):
+        raise UnspecifiedError(f"a certificate is larger than {limit} bytes")
+    return tuple(texts)
+
+
+def check_may_issue(state: ServerState, now: dt.datetime) -> None:
+    """The own SLC allows issuing now ([MS-RMPR] 3.1.6.2), and was itself issued before now (threat K4).
+
+    Raises UnspecifiedError, whose detail says which clock and which range: nothing is issued that nobody would accept.
+    """
+    slc = state.licensor.certificate
+    start, end = slc.issuance
+    if not max(start, slc.issued_time) <= now < end:
+        raise UnspecifiedError(
+            f"nothing is issued: the clock says {now:%Y-%m-%d %H:%M} UTC, the server licensor certificate was issued "
+            f"{slc.issued_time:%Y-%m-%d %H:%M} and issues from {start:%Y-%m-%d %H:%M} until {end:%Y-%m-%d %H:%M}; "
+            "set the clock right, or renew the certificate"
+        )
