@@ -1,0 +1,123 @@
+"""Opening a database, and the two kinds of transaction on it.
+
+Every failure of the database comes out as `PortUnavailable`, within five seconds, and nothing stays behind
+it: the next transaction begins on a fresh or checked connection, so a database that is back is used again
+(threat K6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from rmsserver.errors import OperatorError
+from rmsserver.ports import PortUnavailable
+from rmsserver.stores.sql import sqlite, tables
+
+POOL_TIMEOUT_SECONDS = 2.0
+
+
+class Database:
+    """One engine. `read` and `write` are the only ways to it; both commit at the end and roll back on an
+    error.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view. Raises PortUnavailable."""
+        with self._transaction(writes=False) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Durable when the block has ended without an error. Raises PortUnavailable; IntegrityError
+        passes.
+        """
+        with self._transaction(writes=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+        try:
+            with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
+                yield connection
+        except IntegrityError:
+            raise
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            raise PortUnavailable(f"the database did not answer: {_summary(error)}") from None
+
+    def is_ready(self) -> bool:
+        """Whether a transaction that writes can begin and end now: for the readiness answer."""
+        try:
+            with self.write() as connection:
+                version = select(tables.configuration.c.value).where(
+                    tables.configuration.c.key == "configurationVersion"
+                )
+                connection.execute(version).scalar_one_or_none()
+                connection.execute(tables.key_pool.delete().where(tables.key_pool.c.id == ""))
+        except PortUnavailable:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def open_database(url: str, *, create: bool = False, pool_size: int = 20) -> Database:
+    """Open the database at an SQLAlchemy URL and bring its schema up to date.
+
+    `create`: make an SQLite file that is not there. Raises OperatorError (bad URL, missing file, newer
+    schema).
+    """
+    from rmsserver.stores.sql import schema  # alembic takes 100 ms to import
+
+    engine = _engine(url, create=create, pool_size=pool_size)
+    try:
+        with engine.connect().execution_options(writes=True) as connection, connection.begin():
+            schema.upgrade(connection)
+    except (DBAPIError, OSError) as error:
+        engine.dispose()
+        raise OperatorError(
+            f"the database cannot be opened ({_summary(error)}): check its URL and permissions"
+        ) from None
+    except BaseException:
+        engine.dispose()
+        raise
+    return Database(engine)
+
+
+def _engine(url: str, *, create: bool, pool_size: int) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(
+                parsed, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_TIMEOUT_SECONDS, pool_pre_ping=True
+            )
+    except (ArgumentError, ImportError) as error:
+        raise OperatorError(f"the database URL is not usable ({type(error).__name__}): see `database_url`") from None
+    if not parsed.database or parsed.database == ":memory:":
+        raise OperatorError("the database URL names no file: write sqlite:///path/of/file")
+    path = Path(parsed.database)
+    try:
+        if create:
+            sqlite.create_file(path)
+        elif not path.is_file():
+            raise OperatorError(f"there is no database at {path}: run `rmsserver init`, or restore it from a backup")
+    except OSError as error:
+        raise OperatorError(f"the database {path} cannot be made: {error.strerror}") from None
+    return sqlite.open_engine(path, pool_size=pool_size, pool_timeout_seconds=POOL_TIMEOUT_SECONDS)
+
+
+def _summary(error: BaseException) -> str:
+    """The driver's own words without statement and parameters, which may hold names."""
+    original = getattr(error, "orig", None) or error
+    return str(original).splitlines()[0][:200] if str(original) else type(original).__name__

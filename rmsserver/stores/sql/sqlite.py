@@ -1,0 +1,58 @@
+"""What is true of SQLite alone: files, PRAGMAs, locks. No other module may say anything SQLite would
+understand only.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+BUSY_TIMEOUT_SECONDS = 2.5
+"""With `database.POOL_TIMEOUT_SECONDS` under the five seconds after which a port must have answered (threat
+K6).
+"""
+
+
+def open_engine(path: Path, *, pool_size: int, pool_timeout_seconds: float) -> Engine:
+    """An engine for an existing file: a file that is away is an error, not a new database."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode=rw",
+            uri=True,
+            timeout=BUSY_TIMEOUT_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        # FULL: what was answered was stored, also when the power goes (threat K5).
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+        return connection
+
+    engine = create_engine(
+        "sqlite://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=pool_timeout_seconds,
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def create_file(path: Path) -> None:
+    """An empty database file that only its owner can read. Keeps one that is there."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that writes takes the lock at its start: one that reads first and writes later could not
+    # wait for it.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,64 @@
+"""RAC key pairs ([MS-RMPR] 3.1.1.3.4, 3.1.1.3.5): one per account and length, wrapped with both as
+associated data.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from rmsserver.ports import Wrapping
+from rmsserver.stores.sql.database import Database
+from rmsserver.stores.sql.tables import user_keys
+from rmsserver.xrml.keys import PrivateKey
+
+_PURPOSE = "user key"
+
+
+class SqlUserKeys:
+    """Implements the port `UserKeys`. A pair that `put_if_absent` returned is on the disk (threat K5)."""
+
+    def __init__(self, database: Database, wrapping: Wrapping) -> None:
+        self._database = database
+        self._wrapping = wrapping
+
+    def get(self, account: str, bits: int) -> PrivateKey | None:
+        """Raises PortUnavailable; UnwrapError where the row was changed or swapped."""
+        account = account.casefold()
+        with self._database.read() as connection:
+            wrapped = _select(connection, account, bits)
+        return None if wrapped is None else self._open(account, bits, wrapped)
+
+    def put_if_absent(self, account: str, key: PrivateKey) -> PrivateKey:
+        """Raises PortUnavailable, also where the outcome is unknown: then nothing may be answered."""
+        account, bits = account.casefold(), key.public.bits
+        row = {
+            "account": account,
+            "bits": bits,
+            "wrapped": self._wrapping.wrap(_PURPOSE, _identity(account, bits), key.to_der()),
+            "created": dt.datetime.now(dt.UTC),
+        }
+        try:
+            with self._database.write() as connection:
+                first = _select(connection, account, bits)
+                if first is None:
+                    connection.execute(insert(user_keys), row)
+        except IntegrityError:
+            # Where writers do not exclude each other (PostgreSQL), the other one was first.
+            with self._database.read() as connection:
+                first = _select(connection, account, bits)
+        return key if first is None else self._open(account, bits, first)
+
+    def _open(self, account: str, bits: int, wrapped: bytes) -> PrivateKey:
+        return PrivateKey.from_der(self._wrapping.unwrap(_PURPOSE, _identity(account, bits), wrapped))
+
+
+def _identity(account: str, bits: int) -> str:
+    return f"{bits} {account}"
+
+
+def _select(connection: Connection, account: str, bits: int) -> bytes | None:
+    query = select(user_keys.c.wrapped).where(user_keys.c.account == account, user_keys.c.bits == bits)
+    return connection.execute(query).scalar_one_or_none()
