@@ -1,0 +1,82 @@
+"""What both commands share: errors as one line with exit code 2, `--json`, examples in `--help`, lazy subcommands."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from rmsserver.client.errors import ClientError
+from rmsserver.errors import OperatorError, RmsError
+from rmsserver.xrml.errors import XrmlError
+
+_EXPECTED = (OperatorError, ClientError, RmsError, XrmlError, OSError)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Program(click.Group):
+    """A group that imports a subcommand's module only when it is used, and reports expected errors in one line.
+
+    `lazy` maps a subcommand's name to "module:attribute".
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, str] | None = None, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self._lazy:
+            module, _, attribute = self._lazy[cmd_name].partition(":")
+            command = getattr(importlib.import_module(module), attribute)
+            assert isinstance(command, click.Command)  # noqa: S101 - a wrong table is a bug of ours
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def run(self) -> None:
+        """The process's main: exit 0, or 2 after one line on standard error, or what a command exits with."""
+        name = self.name or "rmsserver"
+        try:
+            self(prog_name=name)
+        except _EXPECTED as error:
+            click.echo(f"{name}: {one_line(error)}", err=True)
+            sys.exit(2)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+
+
+def one_line(error: BaseException) -> str:
+    """An error as one line: what is wrong and, where the message says it, what to do."""
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror
+    else:
+        text = str(error) or type(error).__name__
+    return " ".join(text.split())
+
+
+def example(text: str) -> Callable[[Command], Command]:
+    """Add an example to a command's help, shown as it stands."""
+
+    def add(function: Command) -> Command:
+        lines = "\n".join(f"  {line}" for line in text.strip().splitlines())
+        function.__doc__ = f"{(function.__doc__ or '').rstrip()}\n\n\b\nExample:\n{lines}\n"
+        return function
+
+    return add
+
+
+def print_json(value: object) -> None:
+    """Machine-readable output: one JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

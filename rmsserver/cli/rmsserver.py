@@ -1,0 +1,40 @@
+"""`rmsserver`: run and administer a cluster."""
+
+from __future__ import annotations
+
+import click
+
+from rmsserver import __version__
+from rmsserver.cli.program import Program
+
+
+@click.group(
+    name="rmsserver",
+    cls=Program,
+    lazy={
+        "init": "rmsserver.cli.cluster:init",
+        "serve": "rmsserver.cli.serve:serve",
+        "user": "rmsserver.cli.accounts:user",
+        "group": "rmsserver.cli.accounts:group",
+        "template": "rmsserver.cli.templates:template",
+        "config": "rmsserver.cli.configuration:config",
+        "spc": "rmsserver.cli.cluster:spc",
+        "client-bundle": "rmsserver.cli.cluster:client_bundle",
+        "audit": "rmsserver.cli.audit:audit",
+        "xrml": "rmsserver.cli.documents:xrml",
+    },
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="rmsserver")
+def program() -> None:
+    """A Rights Management Services server that speaks the on-premises AD RMS protocol.
+
+    \b
+    Example:
+      rmsserver init --home ./cluster --base-url http://127.0.0.1:8080/_wmcs
+      rmsserver serve --home ./cluster
+    """
+
+
+def main() -> None:
+    program.run()  # type: ignore[attr-defined]
