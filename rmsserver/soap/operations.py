@@ -1,0 +1,79 @@
+"""The operations that the handlers call, as one table: tests put functions of their own into it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from rmsserver.operations.acquire_issuance_license import (
+    AcquireIssuanceLicenseRequest,
+    AcquireIssuanceLicenseResult,
+    acquire_issuance_license,
+)
+from rmsserver.operations.acquire_license import AcquireLicenseRequest, AcquireLicenseResult, acquire_license
+from rmsserver.operations.certify import CertifyRequest, CertifyResult, certify
+from rmsserver.operations.find_service_locations import (
+    FindServiceLocationsRequest,
+    ServiceLocation,
+    find_service_locations,
+    find_service_locations_for_user,
+)
+from rmsserver.operations.get_client_licensor_cert import (
+    GetClientLicensorCertRequest,
+    GetClientLicensorCertResult,
+    get_client_licensor_cert,
+)
+from rmsserver.operations.get_licensor_certificate import get_licensor_certificate
+from rmsserver.operations.get_server_info import GetServerInfoRequest, get_server_info
+from rmsserver.operations.templates import (
+    TemplateEntry,
+    TemplateInformation,
+    acquire_template_information,
+    acquire_templates,
+)
+from rmsserver.ports import Ports
+from rmsserver.state import RequestContext, ServerState
+
+_Request = TypeVar("_Request", contravariant=True)
+_Result = TypeVar("_Result", covariant=True)
+
+
+class Operation(Protocol[_Request, _Result]):
+    """An operation that has a request."""
+
+    def __call__(
+        self, request: _Request, caller: RequestContext, state: ServerState, ports: Ports, now: dt.datetime, /
+    ) -> _Result: ...
+
+
+class Query(Protocol[_Result]):
+    """An operation without parameters."""
+
+    def __call__(
+        self, caller: RequestContext, state: ServerState, ports: Ports, now: dt.datetime, /
+    ) -> _Result: ...
+
+
+@dataclass(frozen=True)
+class Operations:
+    """The product's, unless told otherwise."""
+
+    certify: Operation[CertifyRequest, CertifyResult] = certify
+    acquire_issuance_license: Operation[AcquireIssuanceLicenseRequest, AcquireIssuanceLicenseResult] = (
+        acquire_issuance_license
+    )
+    get_client_licensor_cert: Operation[GetClientLicensorCertRequest, GetClientLicensorCertResult] = (
+        get_client_licensor_cert
+    )
+    acquire_license: Operation[AcquireLicenseRequest, AcquireLicenseResult] = acquire_license
+    get_licensor_certificate: Query[tuple[str, ...]] = get_licensor_certificate
+    find_service_locations_for_user: Operation[FindServiceLocationsRequest, tuple[ServiceLocation, ...]] = (
+        find_service_locations_for_user
+    )
+    find_service_locations: Operation[FindServiceLocationsRequest, tuple[ServiceLocation, ...]] = (
+        find_service_locations
+    )
+    get_server_info: Operation[GetServerInfoRequest, str] = get_server_info
+    acquire_template_information: Query[TemplateInformation] = acquire_template_information
+    acquire_templates: Operation[tuple[str | None, ...] | None, tuple[TemplateEntry, ...]] = acquire_templates

@@ -1,0 +1,163 @@
+"""From a service description to a Spyne application: classes for the types, a service whose methods are the handlers.
+
+Spyne reads the request element into objects and writes the answer's objects as elements; nothing else of it is used. Its
+own way of reading bodies, resolving references, reporting errors and logging requests is passed by: see envelope.py and
+faults.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from lxml import etree
+from spyne import Application, ComplexModel, Integer32, MethodContext, Service, rpc
+from spyne.error import ValidationError
+from spyne.model import Boolean, Unicode
+from spyne.model.fault import Fault
+from spyne.protocol.soap.soap11 import Soap11
+from spyne.protocol.soap.soap12 import Soap12
+from spyne.server import ServerBase
+
+from rmsserver.soap.call import Call, Handler
+from rmsserver.soap.envelope import SOAP_11, SOAP_12, Envelope, SoapVersion
+from rmsserver.soap.errors import SoapClientError
+from rmsserver.soap.version_data import MAXIMUM, MINIMUM
+from rmsserver.soap.wsdl import ANY_XML, Field, OperationDescription, ServiceDescription
+
+_SCALARS = {"string": Unicode, "boolean": Boolean, "int": Integer32, ANY_XML: Unicode}
+_HEADER = "VersionData"
+_DECLARATION = b'<?xml version="1.0" encoding="utf-8"?>'
+
+
+class _RememberedAttributes:
+    """Looks the attributes of a class up once. Spyne's own memory of them logs and weighs references each time."""
+
+    def __init__(self, **options: Any) -> None:
+        self._remembered: dict[type[Any], Any] = {}
+        super().__init__(**options)
+
+    def get_cls_attrs(self, cls: type[Any]) -> Any:
+        try:
+            return self._remembered[cls]
+        except KeyError:
+            attributes = super().get_cls_attrs(cls)  # type: ignore[misc]
+            return self._remembered.setdefault(cls, attributes)
+
+
+class _Soap11(_RememberedAttributes, Soap11):  # type: ignore[misc]
+    pass
+
+
+class _Soap12(_RememberedAttributes, Soap12):  # type: ignore[misc]
+    pass
+
+
+_PROTOCOLS = {SOAP_11: _Soap11, SOAP_12: _Soap12}
+
+
+class SpyneService:
+    """One service in one SOAP version."""
+
+    def __init__(
+        self, description: ServiceDescription, handlers: Mapping[str, Handler], version: SoapVersion
+    ) -> None:
+        if set(handlers) != {operation.name for operation in description.operations}:
+            raise ValueError(f"{description.name}: handlers and operations of the WSDL differ")
+        self.types = _classes(description)
+        self._protocol = _protocol(version)
+        application = Application(
+            [_service(description, handlers, self.types)],
+            description.namespace,
+            name=description.name,
+            in_protocol=self._protocol,
+            out_protocol=_protocol(version),
+        )
+        application.interface.nsmap = {None: description.namespace, "soap": version.namespace}
+        self._server = ServerBase(application)
+
+    def read(self, envelope: Envelope) -> MethodContext:
+        """Match the request element to an operation and read it. Raises SoapClientError."""
+        context = MethodContext(self._server, MethodContext.SERVER)
+        context.in_document = (envelope.root, None)
+        try:
+            self._protocol.decompose_incoming_envelope(context)
+            (context,) = self._protocol.generate_method_contexts(context)
+            self._protocol.deserialize(context, self._protocol.REQUEST)
+        except (Fault, ValidationError, ValueError):
+            raise SoapClientError("The request does not fit the operation.") from None
+        return context
+
+    def serve(self, context: MethodContext, call: Call) -> bytes:
+        """Call the handler and write its answer."""
+        context.udc = call
+        context.out_object = [context.descriptor.service_class.call_wrapper(context)]
+        if context.descriptor.out_header:
+            context.out_header = call.new(_HEADER, MinimumVersion=str(MINIMUM), MaximumVersion=str(MAXIMUM))
+        context.out_protocol.serialize(context, context.out_protocol.RESPONSE)
+        written: bytes = etree.tostring(context.out_document, encoding="utf-8", xml_declaration=False)
+        return _DECLARATION + call.surfaces.splice(written)
+
+
+def _protocol(version: SoapVersion) -> Any:
+    # "soft" holds elements that may stand once to that; `_member` makes everything else of it void.
+    return _PROTOCOLS[version](validator="soft", parse_xsi_type=False, cleanup_namespaces=False)
+
+
+def _classes(description: ServiceDescription) -> dict[str, type[Any]]:
+    """A Spyne class for each complex type of the WSDL, by its name there."""
+    made: dict[str, type[Any]] = {}
+
+    def make(name: str) -> type[Any]:
+        if name not in made:
+            members = {field.name: _member(field, make) for field in description.types[name]}
+            # An element may have the name of a type; Spyne keeps both in one table. Type names never go on the wire.
+            taken = name in description.elements
+            body = {"__namespace__": description.namespace, "__type_name__": name + "Type" * taken}
+            made[name] = cast("type[Any]", type(name, (ComplexModel,), {**body, "_type_info": list(members.items())}))
+        return made[name]
+
+    for name in description.types:
+        make(name)
+    return made
+
+
+def _member(field: Field, make: Any) -> Any:
+    """Nothing is required and everything may be null: what is missing, the operation says with its own fault."""
+    kind = _SCALARS.get(field.type) or make(field.type)
+    return kind.customize(min_occurs=0, max_occurs="unbounded" if field.many else 1, nillable=True)
+
+
+def _service(
+    description: ServiceDescription, handlers: Mapping[str, Handler], types: Mapping[str, type[Any]]
+) -> type[Service]:
+    methods = {
+        operation.name: _method(operation, description, handlers[operation.name], types)
+        for operation in description.operations
+    }
+    return cast("type[Service]", type(description.name, (Service,), methods))
+
+
+def _method(
+    operation: OperationDescription,
+    description: ServiceDescription,
+    handler: Handler,
+    types: Mapping[str, type[Any]],
+) -> Any:
+    parameters = description.elements[operation.request]
+    (result,) = description.elements[operation.answer]
+
+    def method(context: MethodContext, *arguments: Any) -> Any:
+        return handler(context.udc, *arguments)
+
+    method.__name__ = operation.name  # Spyne tells methods apart by it
+    return rpc(
+        *(_member(field, types.__getitem__) for field in parameters),
+        _args=[field.name for field in parameters],
+        _in_message_name=operation.request,
+        _out_message_name=operation.answer,
+        _out_variable_name=result.name,
+        _returns=_member(result, types.__getitem__),
+        # The request's header is read before (version_data.py), so Spyne need not.
+        _out_header=(types[_HEADER],) if operation.has_version_header else None,
+    )(method)
