@@ -78,5 +78,5 @@ class BasicScheme:
         account = self._credentials.check_password(given.login, given.password)
         admitted = self._guessing.admits(given.login, client_address, proven=account is not None)
         if not admitted or account is None:
-            raise SignOnError("wrong password, unknown account or too many failures")
+            raise SignOnError("wrong password, unknown account or too many failures", given.login)
         return Identity(AuthenticationType.BASIC, account)

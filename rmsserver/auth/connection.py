@@ -91,7 +91,7 @@ class _Connection:
             try:
                 return self._verify(authorization, pending, client_address)
             except SignOnError as refused:
-                _log.info("sign-on refused", reason=refused.reason, client=client_address)
+                _log.info("sign-on refused", reason=refused.reason, login=refused.login, client=client_address)
                 return self._offer(client_address)
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class _Connection:
         self, scheme: str, token: bytes, pending: _Pending | None, client_address: str
     ) -> Identity | Challenge:
         now = self._authenticator.monotonic()
-        if pending is None or pending.scheme != scheme or now >= pending.until or _opens_ntlm(token):
+        if pending is None or pending.scheme != scheme or now >= pending.until or _opens(token):
             # The time runs from the first token, so that many small steps do not stretch it.
             pending = _Pending(scheme, self._begin(scheme), now + HANDSHAKE_LIMIT_S)
         result = pending.handshake.step(token, client_address=client_address)
@@ -171,6 +171,6 @@ def _header(scheme: str, token: bytes) -> str:
     return f"{scheme} {base64.b64encode(token).decode('ascii')}"
 
 
-def _opens_ntlm(token: bytes) -> bool:
-    """True for a bare NEGOTIATE_MESSAGE: the client starts anew, as after it lost the thread."""
-    return token.startswith(b"NTLMSSP\x00\x01\x00\x00\x00")
+def _opens(token: bytes) -> bool:
+    """True for a NEGOTIATE_MESSAGE or an InitialContextToken: the client starts anew, whatever was before."""
+    return token.startswith((b"NTLMSSP\x00\x01\x00\x00\x00", b"\x60"))

@@ -20,34 +20,37 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limit:
-    """`free` failures cost nothing; the next locks for 2 s, each further one twice as long, up to `longest_s`."""
+    """`free` failures cost nothing; the next locks for 2 s, each further one twice as long, up to `longest_s`.
+
+    Every `recovery_s` one failure is forgiven, so that an office behind one address, whose machines each try their own
+    user's name once before they ask for another, does not fill its counter over the day.
+    """
 
     free: int
     longest_s: float
+    recovery_s: float
 
 
 @dataclass(frozen=True)
 class GuessingLimits:
-    """Limits of the three counters. A counter starts anew after `memory_s` without a failure."""
+    """Limits of the three counters, and how many entries each of them keeps."""
 
-    pair: Limit = Limit(free=5, longest_s=900)
-    account: Limit = Limit(free=25, longest_s=60)
-    address: Limit = Limit(free=50, longest_s=300)
-    memory_s: float = 3600
+    pair: Limit = Limit(free=5, longest_s=900, recovery_s=600)
+    account: Limit = Limit(free=25, longest_s=60, recovery_s=60)
+    address: Limit = Limit(free=50, longest_s=300, recovery_s=5)
     entries: int = 10_000
 
 
 @dataclass
 class _Failures:
-    count: int
+    count: float
     last: float
     locked_until: float
 
 
 class _Counter:
-    def __init__(self, limit: Limit, memory_s: float, entries: int) -> None:
+    def __init__(self, limit: Limit, entries: int) -> None:
         self._limit = limit
-        self._memory_s = memory_s
         self._entries = entries
         self._table: OrderedDict[str, _Failures] = OrderedDict()
 
@@ -57,9 +60,10 @@ class _Counter:
 
     def failed(self, key: str, now: float) -> None:
         old = self._table.pop(key, None)
-        count = 1 + (old.count if old is not None and now - old.last < self._memory_s else 0)
+        forgiven = (now - old.last) / self._limit.recovery_s if old else 0.0
+        count = 1 + (max(0.0, old.count - forgiven) if old else 0.0)
         over = count - self._limit.free
-        penalty = min(2.0 ** min(over, 30), self._limit.longest_s) if over > 0 else 0.0
+        penalty = min(2 ** min(over, 30), self._limit.longest_s) if over > 0 else 0.0
         self._table[key] = _Failures(count, now, now + penalty)
         if len(self._table) > self._entries:
             self._table.popitem(last=False)
@@ -80,9 +84,9 @@ class PasswordGuessing:
         limits = limits or GuessingLimits()
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._pair = _Counter(limits.pair, limits.memory_s, limits.entries)
-        self._account = _Counter(limits.account, limits.memory_s, limits.entries)
-        self._address = _Counter(limits.address, limits.memory_s, limits.entries)
+        self._pair = _Counter(limits.pair, limits.entries)
+        self._account = _Counter(limits.account, limits.entries)
+        self._address = _Counter(limits.address, limits.entries)
 
     def admits(self, login: str, client_address: str, *, proven: bool) -> bool:
         """The last word on one attempt, after the password was checked: True where it was right and no lock holds.

@@ -14,11 +14,12 @@ from rmsserver.auth import Identity
 
 
 class SignOnError(Exception):
-    """The client did not prove who it is. `reason` is for the log; the client learns nothing but 401."""
+    """The client did not prove who it is. `reason` and `login` are for the log; the client learns nothing but 401."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, login: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.login = login[:64]
 
 
 class ChannelBinding(enum.Enum):

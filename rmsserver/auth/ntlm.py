@@ -184,7 +184,7 @@ class _NtlmHandshake:
                 proven_key = key
         proven = found is not None and proven_key is not None
         if not self._mechanism.guessing.admits(login, client_address, proven=proven):
-            raise SignOnError("wrong password, unknown account or too many failures")
+            raise SignOnError("wrong password, unknown account or too many failures", login)
         assert found is not None  # noqa: S101  # `admits` never admits what is not proven
         assert proven_key is not None  # noqa: S101
         return found[0], proven_key

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 SIGNATURE = b"NTLMSSP\x00"
 MESSAGE_LIMIT_BYTES = 12 * 1024
+NEGOTIATE_LIMIT_BYTES = 1024  # kept, because the MIC covers it, until the client answers or the connection ends
 _MIC_OFFSET = 72
 _MIC_END = 88
 
@@ -97,8 +98,8 @@ class NegotiateMessage:
     @classmethod
     def read(cls, data: bytes) -> NegotiateMessage:
         # The two name fields and the version are optional: Windows 95 clients end after the flags.
-        if message_type(data) != 1 or len(data) < 16:
-            raise NtlmMessageError("not a NEGOTIATE_MESSAGE")
+        if message_type(data) != 1 or not 16 <= len(data) <= NEGOTIATE_LIMIT_BYTES:
+            raise NtlmMessageError("not a NEGOTIATE_MESSAGE, or one too long")
         return cls(Flags(struct.unpack_from("<I", data, 12)[0]))
 
 

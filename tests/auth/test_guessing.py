@@ -35,7 +35,7 @@ def test_A7_right_password_is_refused_while_the_lock_holds() -> None:
 
 def test_A7_each_further_failure_doubles_the_lock_up_to_the_longest() -> None:
     """2, 4, 8 ... seconds, at most the limit."""
-    limits = GuessingLimits(pair=Limit(free=0, longest_s=10))
+    limits = GuessingLimits(pair=Limit(free=0, longest_s=10, recovery_s=600))
     guessing = PasswordGuessing(limits, monotonic=(time := Time()))
     for penalty in (2, 4, 8, 10, 10):
         _fail(guessing, 1)
@@ -96,8 +96,21 @@ def test_A7_success_resets_the_pair() -> None:
         assert guessing.admits("alice", HOME, proven=True)
 
 
-def test_A7_failures_are_forgotten_after_an_hour() -> None:
-    """A counter starts anew after the time of memory."""
+def test_A7_failures_are_forgiven_one_by_one() -> None:
+    """Ten minutes forgive one failure of the pair, an hour all five."""
+    guessing = PasswordGuessing(monotonic=(time := Time()))
+    _fail(guessing, 5)
+    time.seconds += 601
+    _fail(guessing, 1)
+    assert guessing.admits("alice", HOME, proven=True)
+    _fail(guessing, 5)
+    time.seconds += 599
+    _fail(guessing, 1)
+    assert not guessing.admits("alice", HOME, proven=True)
+
+
+def test_A7_failures_are_all_forgiven_in_the_end() -> None:
+    """An hour later five mistakes are free again."""
     guessing = PasswordGuessing(monotonic=(time := Time()))
     _fail(guessing, 5)
     time.seconds += 3601
@@ -107,7 +120,7 @@ def test_A7_failures_are_forgotten_after_an_hour() -> None:
 
 def test_A7_tables_are_bounded() -> None:
     """However many names an attacker invents, the tables keep their size, and lose the oldest first."""
-    limits = GuessingLimits(address=Limit(free=10_000, longest_s=1), entries=100)
+    limits = GuessingLimits(address=Limit(free=10_000, longest_s=1, recovery_s=1), entries=100)
     guessing = PasswordGuessing(limits, monotonic=Time())
     for i in range(1000):
         _fail(guessing, 1, login=f"user{i}")

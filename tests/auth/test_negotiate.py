@@ -57,7 +57,9 @@ def _client_mic(answer: Answer, mechs: list[str]) -> bytes:
 
 def test_pyspnego_client_completes() -> None:
     """A whole exchange with pyspnego's SPNEGO client, which verifies our mechListMIC and knows itself complete."""
-    client = spnego.client("EXAMPLE\\alice", PASSWORD, protocol="negotiate", options=spnego.NegotiateOptions.use_negotiate)
+    client = spnego.client(
+        "EXAMPLE\\alice", PASSWORD, protocol="negotiate", options=spnego.NegotiateOptions.use_negotiate
+    )
     handshake = _handshake()
     token = client.step()
     assert token is not None

@@ -16,6 +16,7 @@ from tests.auth.ntlm_client import FLAGS, KEY_EXCHANGE, SIGN, UNICODE, Answer, f
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 HOME = "192.0.2.1"
+PLAIN = Channel()
 TLS = Channel(secure=True, bindings=b"tls-server-end-point:" + bytes(range(32)))
 OWN_HASH = channel_bindings_hash(TLS.bindings or b"")
 CBT = 10
@@ -32,7 +33,7 @@ def _mechanism(accounts: Accounts | None = None, **settings: object) -> NtlmMech
 
 
 def _begun(
-    mechanism: NtlmMechanism | None = None, channel: Channel = Channel(), flags: int = FLAGS
+    mechanism: NtlmMechanism | None = None, channel: Channel = PLAIN, flags: int = FLAGS
 ) -> tuple[Handshake, Answer]:
     """A handshake that has sent its challenge, and the genuine answer to it."""
     handshake = (mechanism or _mechanism()).begin(channel)

@@ -70,7 +70,11 @@ def test_signature_is_the_one_a_pyspnego_client_makes() -> None:
         keys = SessionKeys(flags, exported)
         for usage in ("initiate", "accept"):
             theirs = sign(
-                int(flags), rc4init(sealkey(int(flags), exported, usage)), signkey(int(flags), exported, usage), 0, b"mechs"
+                int(flags),
+                rc4init(sealkey(int(flags), exported, usage)),
+                signkey(int(flags), exported, usage),
+                0,
+                b"mechs",
             )
             if usage == "initiate":
                 assert keys.client_mic_is_valid(b"mechs", theirs)

@@ -113,8 +113,11 @@ def test_message_of_another_type_or_size_is_refused() -> None:
     for bad in (b"NTLMSSP\x00", b"KRBSSP\x00\x00" + bytes(8), EXAMPLE + bytes(MESSAGE_LIMIT_BYTES)):
         with pytest.raises(NtlmMessageError):
             message_type(bad)
-    with pytest.raises(NtlmMessageError):
-        NegotiateMessage.read(EXAMPLE)
+    opening = b"NTLMSSP\x00\x01\x00\x00\x00" + bytes(4)
+    assert NegotiateMessage.read(opening).flags == 0
+    for bad in (EXAMPLE, opening[:-1], opening + bytes(1024)):
+        with pytest.raises(NtlmMessageError):
+            NegotiateMessage.read(bad)
     with pytest.raises(NtlmMessageError):
         AuthenticateMessage.read(b"NTLMSSP\x00\x01\x00\x00\x00" + bytes(60))
 
@@ -160,7 +163,9 @@ def test_malformed_pairs_are_refused(pairs: bytes) -> None:
 def test_flags_and_bindings_of_a_wrong_size_are_refused() -> None:
     """MsvAvFlags has 4 octets, MsvAvChannelBindings 16."""
     temp = b"\x01\x01" + bytes(26)
-    response = ClientChallenge.read(bytes(16) + temp + write_pairs({AvId.FLAGS: b"\x02", AvId.CHANNEL_BINDINGS: b"a" * 8}))
+    response = ClientChallenge.read(
+        bytes(16) + temp + write_pairs({AvId.FLAGS: b"\x02", AvId.CHANNEL_BINDINGS: b"a" * 8})
+    )
     with pytest.raises(NtlmMessageError):
         _ = response.announces_mic
     with pytest.raises(NtlmMessageError):
