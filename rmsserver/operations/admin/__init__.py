@@ -1,0 +1,1 @@
+"""Administration: what the commands do, as plain functions."""
