@@ -27,15 +27,25 @@ from rmsserver.xrml.spc import SecurityProcessorCertificate
 MAX_CHAIN = 100
 MAX_ISSUERS = 8
 CLC_TOLERANCE = dt.timedelta(days=1)
-_BODY_TYPE = re.compile(r'<XrML(?: [a-z]+="[^"<>]*")*><BODY type="([^"<>&]*)"')
+_BODY_TYPE = re.compile(r'<XrML(?: [a-z]+="[^"<>]*")*><BODY type="([^"<>&\t\r\n]*)"')
 
-_MACHINE_KINDS = (
-    IssuingKind.PROCESSOR_ISSUER,
-    IssuingKind.PROCESSOR_AUTHORITY,
-    IssuingKind.AUTHORITY,
-    IssuingKind.AUTHORITY,
+_MACHINE_HIERARCHY = (
+    (IssuingKind.PROCESSOR_ISSUER, IssuingKind.PROCESSOR_AUTHORITY, IssuingKind.AUTHORITY, IssuingKind.AUTHORITY),
+    (
+        "Microsoft DRM Production Desktop Security Processor Activation Certificate",
+        "Microsoft DRM Production Machine Activation Desktop Security Processor CA",
+        "Microsoft DRM Production Machine Activation Server CA",
+        "Microsoft DRM Production CA",
+    ),
 )
-_MACHINE_KINDS_VERSION_1 = (IssuingKind.SERVER, IssuingKind.AUTHORITY, IssuingKind.AUTHORITY)
+_MACHINE_HIERARCHY_VERSION_1 = (
+    (IssuingKind.SERVER, IssuingKind.AUTHORITY, IssuingKind.AUTHORITY),
+    (
+        "Microsoft DRM Machine Activation Service",
+        "Microsoft DRM Production Machine Activation Server CA",
+        "Microsoft DRM Production CA",
+    ),
+)
 """Version 1 clients: version 1 security processor CA, intermediate, CA (2.2.9.2)."""
 
 
@@ -66,11 +76,18 @@ def close_machine_chain(
     child.verify()
     if any(issuer.principal.public_key.id in trusted for issuer in chain.issuers[:2]):
         return
-    kinds = tuple(issuer.kind for issuer in chain.issuers)
     root = chain.issuers[-1].issuer.public_key
-    if root.id in roots and kinds in (_MACHINE_KINDS, _MACHINE_KINDS_VERSION_1):
+    if root.id in roots and _is_machine_hierarchy(chain.issuers):
         return
     raise ChainError("the machine chain ends at nothing that is trusted")
+
+
+def _is_machine_hierarchy(issuers: Sequence[IssuingCertificate]) -> bool:
+    """Kinds and names of 2.2.9.3. The names count: by kinds alone the Enrollment Service, whose key every self-enrolled
+    server holds, would be a version 1 security processor CA."""
+    kinds = tuple(issuer.kind for issuer in issuers)
+    names = tuple((issuer.principal.object.name or "").replace(" ISV ", " Production ") for issuer in issuers)
+    return (kinds, names) in (_MACHINE_HIERARCHY, _MACHINE_HIERARCHY_VERSION_1)
 
 
 def check_machine_modes(chain: MachineChain, mode: CryptoMode) -> None:
@@ -121,10 +138,12 @@ def find_licensor(license_: PublishingLicense, texts: Sequence[str]) -> ClientLi
     """Among the documents sent, the CLC whose key and OBJECT are those of the licence's ISSUER (wire facts 5, case 4).
 
     Its own signature is verified with the key in its ISSUER; whether that key is trusted is the caller's question.
-    Raises ValidityError where it was issued or used outside its range, SignatureError where it is forged.
+    Raises ValidityError where the licence was issued outside its range, SignatureError where it is forged, ChainError
+    where two different ones claim to be it (threat XW10).
     """
     modulus = license_.issuer.public_key.modulus_base64
-    for text in texts:
+    found: ClientLicensorCertificate | None = None
+    for text in dict.fromkeys(texts):
         if modulus not in text or body_type_of(text) == RIGHTS_LABEL:
             continue
         try:
@@ -132,17 +151,30 @@ def find_licensor(license_: PublishingLicense, texts: Sequence[str]) -> ClientLi
         except XrmlError:
             continue
         if clc.principal.key == license_.issuer.key and clc.principal.object == license_.issuer.object:
-            clc.verify()
-            if license_.issued_time not in clc.issuance.widened(CLC_TOLERANCE):
-                raise ValidityError("the licence was issued outside the range of its licensor certificate")
-            return clc
-    return None
+            if found is not None:
+                raise ChainError("two different licensor certificates claim to have issued the licence")
+            found = clc
+    if found is not None:
+        found.verify()
+        if license_.issued_time not in found.issuance.widened(CLC_TOLERANCE):
+            raise ValidityError("the licence was issued outside the range of its licensor certificate")
+    return found
 
 
 def close_server_chain(leaf: Document, issuers: Sequence[IssuingCertificate], roots: Mapping[KeyId, PublicKey]) -> None:
-    """For a client: verify RAC, CLC or use licence up to a pinned root, each link by position. Raises XrmlError."""
+    """For a client: verify RAC, CLC, use licence or SLC up to a pinned root, each link by position. Raises XrmlError.
+
+    Only server hierarchies count: whoever holds an SPC issuer's key, which stands under the same root, must not pass
+    for a server.
+    """
     if not 1 <= len(issuers) <= MAX_ISSUERS:
         raise ChainError("a chain has one to eight issuers")
+    kinds = [issuer.kind for issuer in issuers]
+    servers = kinds.count(IssuingKind.SERVER)
+    if kinds != [IssuingKind.SERVER] * servers + [IssuingKind.AUTHORITY] * (len(kinds) - servers) or not (
+        servers or isinstance(leaf, IssuingCertificate)
+    ):
+        raise ChainError("the chain is not that of a server")
     child = leaf
     for issuer in issuers:
         issuer.issued(child)

@@ -22,6 +22,7 @@ RIGHTS_LABEL = "Microsoft Rights Label"
 RIGHTS_DATA = "Microsoft Rights Template"
 OFFICIAL_TEMPLATE = "Microsoft Official Rights Template"
 
+_FRAME = frozenset({"XrML", "BODY", "SIGNATURE"})
 _ROOT_ATTRIBUTES = frozenset({"version", "xmlns", "purpose"})
 
 
@@ -51,8 +52,8 @@ class Document:
         if tags not in (["BODY"], ["BODY", "SIGNATURE"]):
             raise XrmlSyntaxError("a document has one BODY and at most one SIGNATURE after it")
         body = root.children[0]
-        if any(element.tag in ("BODY", "SIGNATURE", "XrML") for child in body.children for element in child.walk()):
-            raise XrmlSyntaxError("BODY, SIGNATURE or XrML stands inside BODY")
+        if any(e.tag in _FRAME for part in root.children for child in part.children for e in child.walk()):
+            raise XrmlSyntaxError("BODY, SIGNATURE or XrML stands inside BODY or SIGNATURE")
         signature = Signature.read(root.children[1]) if len(root.children) == 2 else None
         return cls(text, body, body.attribute("type"), signature)
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from rmsserver.xrml.errors import SealError, XrmlSyntaxError
+from rmsserver.xrml.errors import SealError, XrmlError, XrmlSyntaxError
 from rmsserver.xrml.keys import CryptoMode, PrivateKey, PublicKey, decode_base64
 from rmsserver.xrml.surface import Element
 
@@ -28,7 +28,7 @@ SESSION_KEY_BYTES = 16
 MAX_SEALED_BYTES = 4096
 _HEADER = struct.Struct("<IIII")
 _KEY_HEADER = struct.Struct("<HHHHI")
-_BLOCK = 16
+_BLOCK, _DES_BLOCK = 16, 8
 _FLAG_AES, _FLAG_ECB, _FLAG_CBC = 0x0001, 0x1000, 0x2000
 RESERVED_ECB = 0xFFFF
 RESERVED_CBC_4K = 0xFFFE
@@ -80,16 +80,15 @@ def open_enabling_bits(bits: EnablingBits, key: PrivateKey, hashed: Sequence[str
     path. Raises SealError, for every cause alike; DesSessionKeyError as rulings 15 say.
     """
     first, digest_size = key.public.bits // 8, bits.mode.hash.digest_size
-    sealed = bits.data[first:]
-    # Lengths are plain to whoever made the bits; there is nothing to learn from refusing them before the RSA step.
-    if len(sealed) % _BLOCK or len(sealed) < _HEADER.size + digest_size:
-        raise SealError("the enabling bits could not be opened")
-    plain = key.decrypt(bits.data[:first], bits.mode)
+    plain = key.decrypt(bits.data[:first].ljust(first, b"\0"), bits.mode)
     session, is_des, in_bits, good = _session_key(plain, stand_in)
-    body = _decrypt_session(session, is_des, sealed)
+    block = _DES_BLOCK if is_des else _BLOCK
+    sealed = bits.data[first:]
+    whole = (len(sealed) % block == 0) & (len(sealed) >= _HEADER.size + digest_size)
+    body = _decrypt_session(session, is_des, sealed.ljust(_HEADER.size + digest_size, b"\0"))
     version, size, _, _ = _HEADER.unpack_from(body)
     room = len(body) - _HEADER.size
-    fits = digest_size < size <= room < size + _BLOCK
+    fits = whole & (digest_size < size <= room < size + block)
     size = size if fits else room
     payload = body[_HEADER.size : _HEADER.size + size - digest_size]
     found = body[_HEADER.size + size - digest_size : _HEADER.size + size]
@@ -157,15 +156,13 @@ class ContentKey:
         return _aes_ecb(self.key).encryptor().update(data + bytes(-len(data) % _BLOCK))
 
     def decrypt_text(self, data: bytes) -> str:
-        """The inverse; what follows `</XrML>` is cut. Raises SealError."""
+        """The inverse; the padding after `</XrML>` is cut, whatever stands in it (wire facts 4). Raises SealError."""
         if len(data) % _BLOCK:
             raise SealError("the rights data could not be decrypted")
-        try:
-            text = _aes_ecb(self.key).decryptor().update(data).decode("utf-16-le")
-        except UnicodeDecodeError:
-            raise SealError("the rights data could not be decrypted") from None
-        head, end, rest = text.partition("</XrML>")
-        if not end or rest.strip("\0"):
+        # Unpaired surrogates pass here: in the padding they mean nothing, and in the text `parse` refuses them.
+        text = _aes_ecb(self.key).decryptor().update(data).decode("utf-16-le", "surrogatepass")
+        head, end, padding = text.partition("</XrML>")
+        if not end or len(padding) > _BLOCK // 2:
             raise SealError("the rights data could not be decrypted")
         return head + end
 
@@ -176,7 +173,7 @@ def private_key_of_payload(payload: bytes) -> PrivateKey:
         if payload[offset : offset + 4] == b"\x07\x02\x00\x00":
             try:
                 return PrivateKey.from_capi_blob(payload[offset:])
-            except XrmlSyntaxError:
+            except XrmlError:
                 break
     raise SealError("the enabling bits could not be opened")
 
@@ -203,9 +200,13 @@ def _session_key(plain: bytes | None, stand_in: bytes) -> tuple[bytes, bool, boo
 
 
 def _decrypt_session(key: bytes, is_des: bool, data: bytes) -> bytes:
+    """Both ciphers always run, so that a DES header alone takes no other time than an AES one (threat C1)."""
     # Three times the same key makes triple DES single DES; only to tell a well-made DES request from a broken one.
-    cipher = Cipher(TripleDES(key * 3), modes.ECB()) if is_des else _aes_ecb(key)  # noqa: S305 - the protocol's
-    return cipher.decryptor().update(data)
+    des = Cipher(TripleDES(key[:_DES_BLOCK] * 3), modes.ECB())  # noqa: S305 - the protocol's
+    aes = _aes_ecb(key * 2 if is_des else key)
+    by_des = des.decryptor().update(data + bytes(-len(data) % _DES_BLOCK))
+    by_aes = aes.decryptor().update(data + bytes(-len(data) % _BLOCK))
+    return by_des if is_des else by_aes
 
 
 def _aes_ecb(key: bytes) -> Cipher[modes.ECB]:

@@ -8,7 +8,8 @@ import re
 from rmsserver.xrml.errors import XrmlSyntaxError
 
 MAX_DOCUMENTS = 200
-_DOCUMENT = re.compile(r"<XrML(?=[\s>]).*?</XrML>", re.DOTALL)
+_START, _END = re.compile(r"<XrML(?=[ \t\r\n>])"), "</XrML>"
+_BLANKS = re.compile(r"[\0 \t\r\n]*")
 _DECLARATION = re.compile(r"\A<\?xml [^<>?]{0,200}\?>")
 
 
@@ -29,12 +30,18 @@ def split_documents(text: str) -> list[str]:
     """
     rest = _DECLARATION.sub("", text.lstrip("\ufeff").rstrip("\0"), count=1)
     documents: list[str] = []
-    at = 0
-    for match in _DOCUMENT.finditer(rest):
-        if rest[at : match.start()].strip() or len(documents) >= MAX_DOCUMENTS:
+    at = _skip_blanks(rest, 0)
+    while at < len(rest):
+        end = rest.find(_END, at) + len(_END)
+        if not _START.match(rest, at) or end < len(_END) or len(documents) >= MAX_DOCUMENTS:
             raise XrmlSyntaxError("there is something else than documents in the file, or too many of them")
-        documents.append(match.group())
-        at = match.end()
-    if rest[at:].strip("\0 \t\r\n") or not documents:
-        raise XrmlSyntaxError("the file holds no XrML documents, or something after them")
+        documents.append(rest[at:end])
+        at = _skip_blanks(rest, end)
+    if not documents:
+        raise XrmlSyntaxError("the file holds no XrML documents")
     return documents
+
+
+def _skip_blanks(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    return at if found is None else found.end()

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from rmsserver.xrml.errors import SignatureError, UnsupportedCryptographyError, XrmlSyntaxError
 
 EXPONENT = 65537
+_KEY_BITS = (1024, 2048, 3072, 4096)
 
 
 class KeyId(bytes):
@@ -99,7 +100,7 @@ class PublicKey:
             raise XrmlSyntaxError("the public exponent is not 65537")
         data = decode_base64(modulus_base64, size)
         bits = len(data) * 8
-        if bits not in (1024, 2048, 3072, 4096):
+        if bits not in _KEY_BITS:
             raise XrmlSyntaxError("the modulus has an unsupported length")
         modulus = int.from_bytes(data, "little")
         if modulus.bit_length() != bits or modulus % 2 == 0:
@@ -159,8 +160,8 @@ class PrivateKey:
     @classmethod
     def of(cls, key: rsa.RSAPrivateKey) -> PrivateKey:
         numbers = key.public_key().public_numbers()
-        if numbers.e != EXPONENT:
-            raise UnsupportedCryptographyError("the public exponent is not 65537")
+        if numbers.e != EXPONENT or key.key_size not in _KEY_BITS:
+            raise UnsupportedCryptographyError("the key has another length or exponent than the protocol's")
         return cls(PublicKey(numbers.n, key.key_size), key)
 
     @classmethod
@@ -170,8 +171,14 @@ class PrivateKey:
 
     @classmethod
     def from_der(cls, der: bytes) -> PrivateKey:
-        """PKCS#8 DER that this project wrote itself; skips the slow primality check of foreign keys."""
-        key = serialization.load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
+        """PKCS#8 DER that this project wrote itself; skips the slow primality check of foreign keys.
+
+        Raises XrmlSyntaxError or UnsupportedCryptographyError.
+        """
+        try:
+            key = serialization.load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
+        except (ValueError, TypeError):
+            raise XrmlSyntaxError("not a private key") from None
         if not isinstance(key, rsa.RSAPrivateKey):
             raise UnsupportedCryptographyError("not an RSA key")
         return cls.of(key)
@@ -214,11 +221,14 @@ class PrivateKey:
 
     @classmethod
     def from_capi_blob(cls, blob: bytes) -> PrivateKey:
-        """The inverse of `to_capi_blob`; trailing bytes are refused. Raises XrmlSyntaxError."""
-        if len(blob) < 20 or blob[:4] != _CAPI_HEADER[:4] or blob[8:12] not in (b"RSA2",):
+        """The inverse of `to_capi_blob`; trailing bytes are refused.
+
+        Raises XrmlSyntaxError or UnsupportedCryptographyError.
+        """
+        if len(blob) < 20 or blob[:4] != _CAPI_HEADER[:4] or blob[8:12] != b"RSA2":
             raise XrmlSyntaxError("not a private key blob")
         bits, exponent = struct.unpack_from("<II", blob, 12)
-        if bits not in (1024, 2048, 3072, 4096) or exponent != EXPONENT or len(blob) != 20 + bits // 16 * 9:
+        if bits not in _KEY_BITS or exponent != EXPONENT or len(blob) != 20 + bits // 16 * 9:
             raise XrmlSyntaxError("not a private key blob")
         sizes = [bits // 8, *[bits // 16] * 5, bits // 8]
         ends = list(itertools.accumulate(sizes, initial=20))
@@ -241,7 +251,8 @@ def _encryption_padding(mode: CryptoMode) -> padding.AsymmetricPadding:
 
 
 def decode_base64(text: str, size: str | None) -> bytes:
-    """Strict base64 without blanks or line breaks; `size` is the attribute that gives the length in bits.
+    """Strict base64 without blanks or line breaks, in its one canonical spelling (threat XW9: no two texts, one value);
+    `size` is the attribute that gives the length in bits.
 
     Raises XrmlSyntaxError.
     """
@@ -249,6 +260,8 @@ def decode_base64(text: str, size: str | None) -> bytes:
         data = binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError):
         raise XrmlSyntaxError("not base64") from None
+    if binascii.b2a_base64(data, newline=False) != text.encode():
+        raise XrmlSyntaxError("not the canonical base64 of its data")
     if size is not None and size != str(len(data) * 8):
         raise XrmlSyntaxError("the size attribute does not agree with the data")
     return data
@@ -274,7 +287,7 @@ def _looks_like_roca(modulus: int) -> bool:
 
 def _is_fermat_close(modulus: int, rounds: int = 100) -> bool:
     """True where Fermat's method factors the modulus in a few rounds: its primes are too close."""
-    a = math.isqrt(modulus) + 1
+    a = math.isqrt(modulus - 1) + 1  # the root rounded up, so that the square of a prime is found at once
     for _ in range(rounds):
         rest = a * a - modulus
         root = math.isqrt(rest)

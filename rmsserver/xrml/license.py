@@ -46,6 +46,10 @@ class PublishingLicense(Document):
             pl.policies,
             pl.encrypted_rights,
             pl.work_object,
+            pl.metadata,
+            pl.referral,
+            pl.revocation,
+            pl.distribution_points(),
         )
         if pl.principal.object.type != SERVER:
             raise WrongKindError("the principal is not a server")

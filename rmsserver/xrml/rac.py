@@ -147,7 +147,7 @@ def write_rights_account_certificate(
         + level_xml("Group-Identity-Type", "Group")
         + level_xml("Group-Identity-Policy", ACCOUNT_CERTIFICATE)
         + "</PRINCIPAL></ISSUEDPRINCIPALS><FEDERATIONPRINCIPALS><PRINCIPAL>"
-        + machine.principal.object.surface
+        + machine.machine_object
         + sealed
         + "".join(machine.level_surface(name) for name in ("Manufacturer", "Platform", "Repository"))
         + "</PRINCIPAL></FEDERATIONPRINCIPALS>"

@@ -192,7 +192,8 @@ class RightsData(Document):
         if self.body_type not in (RIGHTS_DATA, OFFICIAL_TEMPLATE):
             raise WrongKindError("not rights data")
         _ = self.rights, self.issued_time, self.descriptor, self.owner, self.preconditions
-        _ = self.policies, self.application_data
+        _ = self.policies, self.application_data, self.template_id, self.referral, self.revocation
+        _ = self.distribution_points()
         if self.official and (self.signature is None or self.template_id is None):
             raise XrmlSyntaxError("an official template has a signature and a GUID")
 

@@ -10,6 +10,7 @@ from rmsserver.xrml.document import LICENSE, Document, body_xml, signed_document
 from rmsserver.xrml.errors import WrongKindError, XrmlSyntaxError
 from rmsserver.xrml.keys import CryptoMode, PrivateKey, PublicKey
 from rmsserver.xrml.principal import distribution_point_xml, level_xml, object_xml, public_key_xml
+from rmsserver.xrml.surface import render
 from rmsserver.xrml.values import Guid, Version, format_time
 
 MACHINE_CERTIFICATE = "Machine-Certificate"
@@ -37,11 +38,16 @@ class SecurityProcessorCertificate(Document):
         return spc
 
     def level_surface(self, name: str) -> str:
-        """A SECURITYLEVEL of the machine as it stands, for the RAC. Raises XrmlSyntaxError where it is missing."""
+        """A SECURITYLEVEL of the machine, rendered, for the RAC. Raises XrmlSyntaxError where it is missing."""
         for level in self.principal.element.all("SECURITYLEVEL"):
             if level.attribute("name") == name:
-                return level.surface
+                return render(level)
         raise XrmlSyntaxError("a SECURITYLEVEL is missing")
+
+    @property
+    def machine_object(self) -> str:
+        """OBJECT of the machine, rendered, for the RAC."""
+        return render(self.principal.element.one("OBJECT"))
 
     @property
     def security_processor_version(self) -> Version:

@@ -21,6 +21,8 @@ MAX_ELEMENTS = 200_000
 MAX_ATTRIBUTES = 16
 MAX_NAME_LENGTH = 128
 
+_BLANKS = " \t\r\n"
+"""White space as XML knows it; `str.isspace` knows more."""
 _TAG_END = re.compile(rb"""<[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
 
 
@@ -28,8 +30,8 @@ _TAG_END = re.compile(rb"""<[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
 class Element:
     """One element: name, attributes, children, character data, and its place in the text.
 
-    `text` is the character data directly inside, with references resolved; None-free. `source` is shared by all elements
-    of a document.
+    `text` is the character data directly inside, with references resolved; "" where there are elements inside. `source` is
+    shared by all elements of a document.
     """
 
     tag: str
@@ -111,9 +113,18 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
     if not source.startswith(b"<") or source.startswith(b"<?"):
         # expat would accept blanks and a declaration here; neither belongs to the surface of a document.
         raise XrmlSyntaxError("the document does not start with an element")
+    if b"<!" in source or b"<?" in source:
+        # In well-formed text `<` stands nowhere else, so these are all there is of them; expat never sees an entity.
+        raise XrmlSyntaxError("a DOCTYPE, comment, CDATA or processing instruction has no place in a document")
     root: list[Element] = []
     stack: list[Element] = []
+    pending: list[str] = []
     count = 0
+
+    def refuse_text_beside_elements() -> None:
+        if "".join(pending).strip(_BLANKS):
+            raise XrmlSyntaxError("text between elements")
+        pending.clear()
 
     def start(name: str, attributes: list[str]) -> None:
         nonlocal count
@@ -131,6 +142,7 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
             raise XrmlSyntaxError("not well-formed")
         element = Element(name, pairs, source, at, match.end())
         if stack:
+            refuse_text_beside_elements()
             stack[-1].children.append(element)
         else:
             root.append(element)
@@ -138,20 +150,18 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
 
     def end(_name: str) -> None:
         element = stack.pop()
-        if element.children and element.text and not element.text.isspace():
-            raise XrmlSyntaxError("text between elements")
+        if element.children:
+            refuse_text_beside_elements()
+        else:
+            element.text = "".join(pending)
+            pending.clear()
         if source[element.inner_start - 2 : element.inner_start] == b"/>":
             element.inner_end = element.end = element.inner_start
         else:
             element.inner_end = parser.CurrentByteIndex
             element.end = source.index(b">", element.inner_end) + 1
 
-    def data(characters: str) -> None:
-        stack[-1].text += characters
-
-    parser = _strict_parser(start, end, data)
-    parser.StartCdataSectionHandler = lambda: _refuse("CDATA")
-    parser.CommentHandler = lambda _data: _refuse("a comment")
+    parser = _strict_parser(start, end, pending.append)
     _feed(parser, source)
     if root[0].end != len(source):
         raise XrmlSyntaxError("there is something after the document")
@@ -181,10 +191,15 @@ def scan_envelope(
     `xsi:nil`) stays as it is and gives no cut. Raises XrmlSyntaxError, with nothing of the input in it.
     """
     source = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in body else body
+    if b"<!DOCTYPE" in source:
+        # Not even inside CDATA or a comment: then expat never meets an entity of the sender's.
+        raise XrmlSyntaxError("a DOCTYPE has no place here")
     if b"<!" not in source:
         envelope = _cut_by_text(source, cut | whole)
-        if envelope is not None:
+        if envelope is not None and envelope.cuts:
             _feed(_strict_parser(None, None, None), source)
+            # `parse` holds what was cut against its own limits; here the rest is held against ours.
+            _EnvelopeScanner(envelope.skeleton, frozenset(), frozenset(), max_depth).scan()
             return envelope
     return _EnvelopeScanner(source, cut, whole, max_depth).scan()
 
@@ -368,6 +383,9 @@ def _feed(parser: expat.XMLParserType, source: bytes) -> None:
         parser.Parse(source, True)
     except expat.ExpatError as error:
         raise XrmlSyntaxError(f"not well-formed ({expat.ErrorString(error.code)})") from None
+    finally:
+        # The handlers hold the parser and the text: without this a cycle would keep both until the collector comes.
+        parser.StartElementHandler = parser.EndElementHandler = parser.CharacterDataHandler = None
 
 
 def render(element: Element) -> str:

@@ -26,7 +26,7 @@ from rmsserver.xrml.rights import (
 from rmsserver.xrml.values import Guid, format_time
 
 _PUBLISHING_POINT = "{9A23D98E-4449-4ba5-812A-F30808F3CB16}"
-_NAME = re.compile(r"LCID\s+([0-9]{1,5}):NAME (.*?):DESCRIPTION (.*?);(?=\s*LCID\s|\s*\Z)", re.DOTALL)
+_NAME = re.compile(r"(?:(?<=;)|\A)\s*LCID\s+([0-9]{1,5}):NAME ")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,14 @@ class RightsTemplate(RightsData):
 
 def parse_names(text: str) -> tuple[LocalizedName, ...]:
     """`LCID n:NAME a:DESCRIPTION b;` one after another (2.2.9.10.1); what does not match is left out."""
-    return tuple(LocalizedName(int(n), name, description) for n, name, description in _NAME.findall(text))
+    starts = list(_NAME.finditer(text))
+    ends = [following.start() for following in starts[1:]] + [len(text)]
+    names = []
+    for found, end in zip(starts, ends, strict=True):
+        name, described, description = text[found.end() : end].rstrip().removesuffix(";").partition(":DESCRIPTION ")
+        if described:
+            names.append(LocalizedName(int(found.group(1)), name, description))
+    return tuple(names)
 
 
 def format_names(names: Iterable[LocalizedName]) -> str:

@@ -51,9 +51,13 @@ class UseLicense(Document):
         document = Document.read(text)
         license_ = cls(document.text, document.body, document.body_type, document.signature)
         license_.expect(LICENSE)
+        if license_.descriptor is not None and license_.descriptor.type not in ("", CONTENT_LICENSE):
+            # A licensor certificate has WORK and an account as well; DESCRIPTOR tells them apart (rulings 23).
+            raise WrongKindError("the document is of another kind")
         if license_.body.find("WORK") is None or license_.principal.object.type != GROUP_IDENTITY:
             raise WrongKindError("not a use licence")
         _ = license_.issued_time, license_.issuer.public_key, license_.principal.public_key, license_.rights
+        _ = license_.policies, license_.application_data
         return license_
 
     @property
