@@ -28,7 +28,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class Challenge:
-    """Answer 401 with one WWW-Authenticate header for each of `headers`, in this order."""
+    """Answer 401 with one WWW-Authenticate header for each of `headers`, in this order.
+
+    Where `headers` is empty no way to sign on is open to such a request: answer 403, as a 401 must name one.
+    """
 
     headers: tuple[str, ...]
 
@@ -36,11 +39,13 @@ class Challenge:
 class ConnectionAuth(Protocol):
     """The authentication of one TCP connection. `step` and `close` may come from different threads."""
 
-    def step(self, authorization: str | None, *, client_address: str) -> Identity | Challenge:
+    def step(self, authorization: str | None, *, client_address: str, forwarded: bool = False) -> Identity | Challenge:
         """Take one request's Authorization header (None where it has none) and say who is calling.
 
         Blocks: it reads the directory and hashes passwords. `client_address` is the peer's address as the socket tells it,
-        used for nothing but the delay of password guessing. Raises `PortUnavailable` where the directory is away.
+        used for the delay of password guessing and to know loopback, never as an identity. `forwarded`: the request has a
+        Via, Forwarded or X-Forwarded-For header, so a proxy may send several people's requests over this connection (A2).
+        Raises `PortUnavailable` where the directory is away.
         """
 
     def close(self) -> None:

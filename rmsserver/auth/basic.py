@@ -23,7 +23,7 @@ class BasicUse(enum.Enum):
     SECURE = "secure"
     """Where this server itself ended TLS."""
     SECURE_OR_LOOPBACK = "secure-or-loopback"
-    """Also from 127.0.0.0/8 and ::1. Not for a server behind a reverse proxy on the same machine: there all are loopback."""
+    """Also from 127.0.0.0/8 and ::1. Not behind a proxy on the same machine that adds no Via, Forwarded or X-Forwarded-For."""
     ALWAYS = "always"
     """Also without TLS: for networks where something else protects the way here."""
 

@@ -2,7 +2,8 @@
 
 The rules, each with a test by its threat:
 - A1: a half handshake belongs to its connection, takes the very next request, and lives 60 s; there is one at most.
-- A2: an identity is kept in the connection's own object and is nowhere looked up, so nothing can inherit it.
+- A2: an identity is kept in the connection's own object and is nowhere looked up; through a proxy, which may send several
+  people's requests over one connection, nothing is kept.
 - A3: any Authorization header first drops the identity that was there, whatever becomes of the new one.
 - A6: whatever is refused is answered with the same 401; the reason goes to the log.
 """
@@ -35,6 +36,9 @@ class SignOnSettings:
     basic: BasicUse = BasicUse.SECURE
     realm: str = "Rights Management"
     """Shown by browsers. No quotation mark, backslash or control character."""
+    proxy_keeps_connections_apart: bool = False
+    """True promises that the proxy before this server never sends two clients' requests over one connection. Without the
+    promise NTLM and Negotiate are neither offered nor taken through a proxy; Basic, which binds nothing, still is."""
 
     def __post_init__(self) -> None:
         if any(c in '"\\' or not " " <= c <= "~" for c in self.realm):
@@ -70,6 +74,14 @@ class _Pending:
     until: float
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """Where one request came from: the peer's address, and whether a proxy says that it only passed it on."""
+
+    address: str
+    forwarded: bool
+
+
 class _Connection:
     def __init__(self, authenticator: HttpAuthenticator, channel: Channel) -> None:
         self._authenticator = authenticator
@@ -80,19 +92,22 @@ class _Connection:
         self._pending: _Pending | None = None
         self._closed = False
 
-    def step(self, authorization: str | None, *, client_address: str) -> Identity | Challenge:
+    def step(self, authorization: str | None, *, client_address: str, forwarded: bool = False) -> Identity | Challenge:
+        origin = _Origin(client_address, forwarded)
         with self._lock:
             if self._closed:
-                return self._offer(client_address)
+                return self._offer(origin)
             pending, self._pending = self._pending, None
+            if not self._may_bind(origin):
+                pending = self._identity = None
             if authorization is None:
-                return self._identity or self._offer(client_address)
+                return self._identity or self._offer(origin)
             self._identity = None
             try:
-                return self._verify(authorization, pending, client_address)
+                return self._verify(authorization, pending, origin)
             except SignOnError as refused:
                 _log.info("sign-on refused", reason=refused.reason, login=refused.login, client=client_address)
-                return self._offer(client_address)
+                return self._offer(origin)
 
     def close(self) -> None:
         # Without the lock: the reactor calls this, and a step may be hashing a password just now.
@@ -100,15 +115,26 @@ class _Connection:
         self._identity = None
         self._pending = None
 
-    def _verify(self, authorization: str, pending: _Pending | None, client_address: str) -> Identity | Challenge:
+    def _may_bind(self, origin: _Origin) -> bool:
+        """Whether an identity may stay with the connection: not where a proxy may share it among people (A2)."""
+        return not origin.forwarded or self._authenticator.settings.proxy_keeps_connections_apart
+
+    def _basic_allowed(self, origin: _Origin) -> bool:
+        # Who comes through a proxy on this machine is not on this machine.
+        address = "" if origin.forwarded else origin.address
+        return self._authenticator.settings.basic.allows(self._channel, address)
+
+    def _verify(self, authorization: str, pending: _Pending | None, origin: _Origin) -> Identity | Challenge:
         scheme, token = _split(authorization)
         if scheme == "basic":
-            if not self._authenticator.settings.basic.allows(self._channel, client_address):
+            if not self._basic_allowed(origin):
                 raise SignOnError("Basic on a connection where it is not offered")
-            return self._authenticator.basic.verify(token, client_address=client_address)
+            return self._authenticator.basic.verify(token, client_address=origin.address)
         if scheme not in ("negotiate", "ntlm"):
             raise SignOnError("unknown scheme")
-        return self._exchange(scheme, token, pending, client_address)
+        if not self._may_bind(origin):
+            raise SignOnError("challenge and response through a proxy")
+        return self._exchange(scheme, token, pending, origin.address)
 
     def _exchange(
         self, scheme: str, token: bytes, pending: _Pending | None, client_address: str
@@ -139,16 +165,16 @@ class _Connection:
         available = (m for m in self._authenticator.mechanisms if m.available(self._channel))
         return next((m for m in available if NTLMSSP_OID in m.oids), None)
 
-    def _offer(self, client_address: str) -> Challenge:
-        """All that may be used on this connection, strongest first; the same after every refusal."""
-        settings = self._authenticator.settings
+    def _offer(self, origin: _Origin) -> Challenge:
+        """All that may be used for such a request, strongest first; the same after every refusal."""
         headers: list[str] = []
-        if any(m.available(self._channel) for m in self._authenticator.mechanisms):
-            headers.append("Negotiate")
-        if self._ntlm() is not None:
-            headers.append("NTLM")
-        if settings.basic.allows(self._channel, client_address):
-            headers.append(f'Basic realm="{settings.realm}", charset="UTF-8"')
+        if self._may_bind(origin):
+            if any(m.available(self._channel) for m in self._authenticator.mechanisms):
+                headers.append("Negotiate")
+            if self._ntlm() is not None:
+                headers.append("NTLM")
+        if self._basic_allowed(origin):
+            headers.append(f'Basic realm="{self._authenticator.settings.realm}", charset="UTF-8"')
         return Challenge(tuple(headers))
 
 

@@ -74,7 +74,7 @@ class Accepted:
 
 
 class Handshake(Protocol):
-    """The server's side of one attempt. After `Accepted` or `SignOnError` it is used up."""
+    """The server's side of one attempt. After `Accepted` or `SignOnError` the caller throws it away."""
 
     def step(self, token: bytes, *, client_address: str) -> Continue | Accepted:
         """Raises `SignOnError` where the token is malformed, out of order or proves nothing."""

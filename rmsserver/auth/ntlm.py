@@ -106,20 +106,15 @@ class _NtlmHandshake:
         self._mechanism = mechanism
         self._channel = channel
         self._challenged: _Challenged | None = None
-        self._over = False
 
     def step(self, token: bytes, *, client_address: str) -> Continue | Accepted:
         # Used up before the message is even read: a server challenge is for one answer, whatever becomes of it (A6).
         challenged, self._challenged = self._challenged, None
         try:
-            if self._over:
-                raise SignOnError("the handshake is over")
             if challenged is None:
                 return self._challenge(token)
-            self._over = True
             return self._accept(challenged, AuthenticateMessage.read(token), client_address)
         except NtlmMessageError as error:
-            self._over = True
             raise SignOnError(str(error)) from None
 
     def _challenge(self, token: bytes) -> Continue:

@@ -63,7 +63,6 @@ DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
         "/certification/certification.asmx": _REQUIRED,
         "/certification/servicelocator.asmx": _REQUIRED,
         "/certification/server.asmx": _REQUIRED,
-        "/certification/machine.asmx": _REQUIRED,
         "/licensing/license.asmx": _REQUIRED,
         "/licensing/publish.asmx": _REQUIRED,
         "/licensing/server.asmx": _REQUIRED,
@@ -78,10 +77,11 @@ DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
         "/decommission/decommission.asmx": _NOBODY,
         "/groupexpansion/groupexpansion.asmx": _NOBODY,
         "/enrollment/enrollservice.asmx": _NOBODY,
+        "/_rmsserver/machine-certificate": _REQUIRED,
     }
 )
-"""Paths below the base path (`/_wmcs`), in small letters ([MS-RMPR] 3.1.4.2). `machine.asmx` is our own: it signs machine
-certificates. The directories `…external` belong to federation and are not served without it."""
+"""Paths below the base path (`/_wmcs`), in small letters ([MS-RMPR] 3.1.4.2), and our own endpoint by its whole path. The
+directories `…external` belong to federation and are not served without it."""
 
 
 @dataclass(frozen=True)

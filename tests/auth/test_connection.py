@@ -146,6 +146,45 @@ def test_client_may_start_anew() -> None:
     assert isinstance(_step(connection, header("NTLM", new)), Identity)
 
 
+def test_A2_pooled_upstream_connection_gives_nobodys_identity_away() -> None:
+    """Through a proxy: Basic alone, for one request; nothing is offered or kept that a second client could inherit."""
+    connection = _connection()
+    through = {"client_address": "127.0.0.1", "forwarded": True}
+    assert connection.step(None, **through) == Challenge((BASIC_OFFER,))  # type: ignore[arg-type]
+    for scheme in ("NTLM", "Negotiate"):
+        token = header(scheme, negotiate_message())
+        assert connection.step(token, **through) == Challenge((BASIC_OFFER,))  # type: ignore[arg-type]
+    assert isinstance(connection.step(_basic(), **through), Identity)  # type: ignore[arg-type]
+    assert connection.step(None, **through) == Challenge((BASIC_OFFER,))  # type: ignore[arg-type]
+
+
+def test_A2_forwarded_request_on_a_signed_on_connection_is_nobodys() -> None:
+    """The identity is dropped as soon as a proxy shows itself, and does not come back."""
+    connection = _connection()
+    _sign_on(connection)
+    assert connection.step(None, client_address=HOME, forwarded=True) == Challenge((BASIC_OFFER,))
+    assert _step(connection, None) == ALL
+
+
+def test_proxy_that_keeps_connections_apart() -> None:
+    """Where the operator promises so, NTLM works through the proxy."""
+    authenticator = _authenticator()
+    authenticator.settings = SignOnSettings(proxy_keeps_connections_apart=True)
+    connection = _connection(authenticator)
+    challenged = connection.step(header("NTLM", negotiate_message()), client_address=HOME, forwarded=True)
+    assert isinstance(challenged, Challenge)
+    answer = header("NTLM", Answer(token_of(challenged.headers[0])).pack())
+    assert isinstance(connection.step(answer, client_address=HOME, forwarded=True), Identity)
+    assert isinstance(connection.step(None, client_address=HOME, forwarded=True), Identity)
+
+
+def test_forwarded_request_is_not_from_loopback() -> None:
+    """A proxy on this machine does not make its clients local: no Basic in the clear for them."""
+    connection = _connection(_authenticator(basic=BasicUse.SECURE_OR_LOOPBACK))
+    assert isinstance(connection.step(_basic(), client_address="127.0.0.1"), Identity)
+    assert connection.step(_basic(), client_address="127.0.0.1", forwarded=True) == Challenge(())
+
+
 def test_client_may_start_anew_under_spnego() -> None:
     """A second NegTokenInit begins a second negotiation, not an error."""
     connection = _connection()
@@ -209,25 +248,32 @@ def test_basic_where_it_is_not_offered_is_refused_unchecked() -> None:
     assert _step(_connection(_authenticator(basic=BasicUse.SECURE)), _basic()) == Challenge(("Negotiate", "NTLM"))
 
 
+RIGHT = base64.b64encode(f"alice:{PASSWORD}".encode()).decode()
+
+
 @pytest.mark.parametrize(
     "authorization",
     [
         "Basic",
         "Basic ",
-        "Basic YWxpY2U6eA",
-        "Basic YWxpY2U6eB==",
-        "Basic YWxp Y2U6eA==",
-        "Basic YWxpY2U6eA==,x",
-        "Basic YWxpY2U6éA==",
-        "Basic YWxpY2U6eA==\n",
+        "Basic " + RIGHT.rstrip("="),
+        "Basic " + RIGHT[:-3] + chr(ord(RIGHT[-3]) + 1) + "==",
+        "Basic " + RIGHT[:4] + " " + RIGHT[4:],
+        "Basic " + RIGHT + ",x",
+        "Basic é" + RIGHT,
+        "Basic " + RIGHT + "\n",
+        "Basic" + " " * 16384 + RIGHT,
         "NTLM " + "A" * 16384,
         "Negotiate YII=",
         header("NTLM", b"NTLMSSP\x00\x02\x00\x00\x00" + bytes(48)),
         "Digest username=alice",
     ],
-)
+    ids=["no token", "empty", "no padding", "stray bits", "blank", "behind", "not ASCII", "line end", "long", "long NTLM",
+         "cut", "type 2", "Digest"],
+)  # fmt: skip
 def test_A6_malformed_headers_are_answered_like_any_refusal(authorization: str) -> None:
     """Base64 is strict, sizes are bounded, and the answer tells nothing."""
+    assert isinstance(_step(_connection(), "Basic " + RIGHT), Identity)
     assert _step(_connection(), authorization) == ALL
 
 

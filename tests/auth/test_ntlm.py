@@ -239,6 +239,13 @@ def test_A6_lm_key_and_datagram_are_never_granted() -> None:
     assert granted & (0x80 | 0x40 | 0x2 | 0x400000) == 0
 
 
+def test_key_exchange_is_granted_only_with_signing_or_sealing() -> None:
+    """A key that nothing would use is not exchanged."""
+    for flags, granted in ((FLAGS, True), (FLAGS & ~SIGN | 0x20, True), (FLAGS & ~SIGN, False)):
+        _, answer = _begun(flags=flags)
+        assert bool(int.from_bytes(answer.challenge[20:24], "little") & KEY_EXCHANGE) is granted
+
+
 @pytest.mark.parametrize("setting", list(ChannelBinding))
 def test_right_channel_binding_is_accepted(setting: ChannelBinding) -> None:
     """Bound to the server's own channel, under every setting."""

@@ -48,9 +48,10 @@ def test_session_key_of_the_example() -> None:
 
 
 def test_session_key_without_key_exchange_is_the_base_key() -> None:
-    """Without KEY_EXCH the session key is the SessionBaseKey of 4.2.4.1.2."""
-    keys = SessionKeys.derive(FLAGS & ~Flags.KEY_EXCHANGE, KEY, PROOF, b"")
-    assert keys.exported.hex() == "8de40ccadbc14a82f15cb0ad0de95ca3"
+    """Without KEY_EXCH, or anything to use it for, the session key is the SessionBaseKey of 4.2.4.1.2."""
+    for without in (Flags.KEY_EXCHANGE, Flags.SIGN | Flags.SEAL):
+        keys = SessionKeys.derive(FLAGS & ~without, KEY, PROOF, b"")
+        assert keys.exported.hex() == "8de40ccadbc14a82f15cb0ad0de95ca3"
 
 
 @pytest.mark.parametrize("length", [0, 1, 15, 17])

@@ -60,7 +60,10 @@ class SignOn(Resource):
         number, auth = self._connections[request.channel]
         address = request.getClientAddress()
         step = threads.deferToThread(
-            auth.step, request.getHeader("authorization"), client_address=getattr(address, "host", "")
+            auth.step,
+            request.getHeader("authorization"),
+            client_address=getattr(address, "host", ""),
+            forwarded=any(request.getHeader(name) for name in ("via", "forwarded", "x-forwarded-for")),
         )
         step.addCallback(self._answer, request, number)
         return NOT_DONE_YET
