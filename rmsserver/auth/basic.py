@@ -23,7 +23,7 @@ class BasicUse(enum.Enum):
     SECURE = "secure"
     """Where this server itself ended TLS."""
     SECURE_OR_LOOPBACK = "secure-or-loopback"
-    """Also from 127.0.0.0/8 and ::1. Not behind a proxy on the same machine that adds no Via, Forwarded or X-Forwarded-For."""
+    """Also from 127.0.0.0/8 and ::1. Not behind a local proxy that adds no Via, Forwarded or X-Forwarded-For header."""
     ALWAYS = "always"
     """Also without TLS: for networks where something else protects the way here."""
 

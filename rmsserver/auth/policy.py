@@ -77,11 +77,10 @@ DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
         "/decommission/decommission.asmx": _NOBODY,
         "/groupexpansion/groupexpansion.asmx": _NOBODY,
         "/enrollment/enrollservice.asmx": _NOBODY,
-        "/_rmsserver/machine-certificate": _REQUIRED,
     }
 )
-"""Paths below the base path (`/_wmcs`), in small letters ([MS-RMPR] 3.1.4.2), and our own endpoint by its whole path. The
-directories `…external` belong to federation and are not served without it."""
+"""Paths below the base path (`/_wmcs`), in small letters ([MS-RMPR] 3.1.4.2). The directories
+`…external` belong to federation and are not served without it."""
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+from dataclasses import dataclass
 
 import pytest
 import spnego
 from spnego._spnego import NegState, NegTokenInit, NegTokenResp, unpack_token
 
+from rmsserver.auth import Identity
 from rmsserver.auth.guessing import PasswordGuessing
-from rmsserver.auth.mechanism import Accepted, Channel, ChannelBinding, Continue, SignOnError
+from rmsserver.auth.mechanism import Accepted, Channel, ChannelBinding, Continue, Handshake, SignOnError
 from rmsserver.auth.negotiate import NegotiateHandshake
 from rmsserver.auth.ntlm import NTLMSSP_OID, NtlmMechanism, NtlmSettings, ServerNames
 from rmsserver.auth.ntlm_keys import SessionKeys
 from rmsserver.auth.ntlm_messages import Flags
+from rmsserver.state import AuthenticationType
 from tests.auth.accounts import ALICE, PASSWORD, Accounts
 from tests.auth.ntlm_client import FLAGS, Answer, negotiate_message
 
@@ -156,6 +159,56 @@ def test_list_without_a_token_asks_for_one() -> None:
     assert reply.response_token is None
 
 
+@dataclass(frozen=True)
+class _Ticket:
+    """A mechanism of one leg, as Kerberos is: it tests the port, and proves nothing."""
+
+    oids: tuple[str, ...] = (KERBEROS, MS_KERBEROS)
+    has_integrity: bool = False
+
+    def available(self, channel: Channel) -> bool:
+        return True
+
+    def begin(self, channel: Channel) -> Handshake:
+        return self
+
+    def step(self, token: bytes, *, client_address: str) -> Continue | Accepted:
+        if token != b"ticket":
+            raise SignOnError("no ticket")
+        return Accepted(Identity(AuthenticationType.KERBEROS, ALICE), self, b"reply")
+
+    def client_mic_is_valid(self, message: bytes, mic: bytes) -> bool:
+        return False
+
+    def server_mic(self, message: bytes) -> bytes:
+        return b""
+
+
+def test_another_mechanism_takes_its_place_in_the_clients_order() -> None:
+    """The port for Kerberos: one leg, chosen by the name the client used first, its last token in the closing one."""
+    for mechs in ([MS_KERBEROS, KERBEROS, NTLMSSP_OID], [KERBEROS]):
+        result = NegotiateHandshake([_Ticket()], Channel()).step(_init(mechs, b"ticket"), client_address=HOME)
+        assert isinstance(result, Accepted)
+        assert result.identity.authentication is AuthenticationType.KERBEROS
+        closing = unpack_token(result.token or b"")
+        assert (closing.neg_state, closing.supported_mech) == (NegState.accept_complete, mechs[0])
+        assert (closing.response_token, closing.mech_list_mic) == (b"reply", None)
+
+
+def test_bare_ntlm_is_refused_where_only_another_mechanism_is() -> None:
+    """NTLM switched off is off in every wrapping."""
+    with pytest.raises(SignOnError, match="no mechanism in common"):
+        NegotiateHandshake([_Ticket()], Channel()).step(negotiate_message(), client_address=HOME)
+
+
+def test_response_without_a_token_is_refused() -> None:
+    """In the middle of a negotiation every message carries a token."""
+    handshake = _handshake()
+    _step(handshake, _init([NTLMSSP_OID]))
+    with pytest.raises(SignOnError, match="out of order"):
+        handshake.step(NegTokenResp(neg_state=NegState.accept_incomplete).pack(), client_address=HOME)
+
+
 @pytest.mark.parametrize(
     "token",
     [
@@ -166,9 +219,10 @@ def test_list_without_a_token_asks_for_one() -> None:
         _init([KERBEROS] * 33 + [NTLMSSP_OID]),
         _init([]),
         NegTokenResp(response_token=negotiate_message()).pack(),
+        bytes.fromhex("600c06062b0601050502a0023000"),
         _init([KERBEROS], b"x").replace(bytes.fromhex("06062b0601050502"), bytes.fromhex("06062b0601050503")),
     ],
-    ids=["cut", "empty", "short", "trailing", "many", "none", "response first", "not SPNEGO"],
+    ids=["cut", "empty", "short", "trailing", "many", "none", "response first", "no list", "not SPNEGO"],
 )
 def test_malformed_tokens_are_refused(token: bytes) -> None:
     """Whatever does not parse is refused, not raised."""

@@ -199,6 +199,13 @@ def test_A6_failed_answer_uses_the_challenge_up() -> None:
         handshake.step(right, client_address=HOME)
 
 
+def test_A6_session_key_of_a_wrong_length_is_refused() -> None:
+    """3.2.5.1.2: with key exchange the client must send a key of 16 octets, whatever else is right."""
+    handshake, answer = _begun()
+    answer.session_key = b"\x55" * 15
+    assert not _accepted(handshake, answer)
+
+
 def test_A1_answer_without_a_challenge_is_refused() -> None:
     """An AUTHENTICATE_MESSAGE first."""
     _, answer = _begun()
