@@ -72,12 +72,9 @@ class _Service:
         self.cut, self.whole = any_xml - _FREE_CONTENT, any_xml & _FREE_CONTENT
         self.header = f"{{{description.namespace}}}VersionData"
         self.operations = {
-            f"{{{description.namespace}}}{operation.request}": operation
-            for operation in description.operations
+            f"{{{description.namespace}}}{operation.request}": operation for operation in description.operations
         }
-        self.spyne = {
-            version: SpyneService(description, handlers, version) for version in (SOAP_11, SOAP_12)
-        }
+        self.spyne = {version: SpyneService(description, handlers, version) for version in (SOAP_11, SOAP_12)}
 
 
 class SoapDispatcher:
@@ -114,9 +111,7 @@ class SoapDispatcher:
         except Exception as error:  # noqa: BLE001 - nothing of an error may reach the caller
             _log.error("request failed", operation=exchange.operation_name, trace=trace_of(error))
             answer = exchange.fault(error)
-        self._runtime.audit(
-            begun, answer.operation, answer.outcome, request.client_address, exchange.caller()
-        )
+        self._runtime.audit(begun, answer.operation, answer.outcome, request.client_address, exchange.caller())
         return answer
 
     def _answer(self, exchange: _Exchange) -> SoapAnswer:

@@ -166,9 +166,7 @@ def _parse_skeleton(skeleton: bytes) -> etree._Element:
         raise SoapClientError("The request is not well-formed XML of the kind expected.") from None
 
 
-def _structure(
-    root: etree._Element, version: SoapVersion
-) -> tuple[tuple[etree._Element, ...], etree._Element]:
+def _structure(root: etree._Element, version: SoapVersion) -> tuple[tuple[etree._Element, ...], etree._Element]:
     name = etree.QName(root)
     if name.localname != "Envelope":
         raise SoapClientError("The request is not a SOAP envelope.")

@@ -50,9 +50,7 @@ class Operation(Protocol[_Request, _Result]):
 class Query(Protocol[_Result]):
     """An operation without parameters."""
 
-    def __call__(
-        self, caller: RequestContext, state: ServerState, ports: Ports, now: dt.datetime, /
-    ) -> _Result: ...
+    def __call__(self, caller: RequestContext, state: ServerState, ports: Ports, now: dt.datetime, /) -> _Result: ...
 
 
 @dataclass(frozen=True)
@@ -71,9 +69,7 @@ class Operations:
     find_service_locations_for_user: Operation[FindServiceLocationsRequest, tuple[ServiceLocation, ...]] = (
         find_service_locations_for_user
     )
-    find_service_locations: Operation[FindServiceLocationsRequest, tuple[ServiceLocation, ...]] = (
-        find_service_locations
-    )
+    find_service_locations: Operation[FindServiceLocationsRequest, tuple[ServiceLocation, ...]] = find_service_locations
     get_server_info: Operation[GetServerInfoRequest, str] = get_server_info
     acquire_template_information: Query[TemplateInformation] = acquire_template_information
     acquire_templates: Operation[tuple[str | None, ...] | None, tuple[TemplateEntry, ...]] = acquire_templates

@@ -59,9 +59,7 @@ _PROTOCOLS = {SOAP_11: _Soap11, SOAP_12: _Soap12}
 class SpyneService:
     """One service in one SOAP version."""
 
-    def __init__(
-        self, description: ServiceDescription, handlers: Mapping[str, Handler], version: SoapVersion
-    ) -> None:
+    def __init__(self, description: ServiceDescription, handlers: Mapping[str, Handler], version: SoapVersion) -> None:
         if set(handlers) != {operation.name for operation in description.operations}:
             raise ValueError(f"{description.name}: handlers and operations of the WSDL differ")
         self.types = _classes(description)

@@ -36,8 +36,7 @@ def _find(
     return call.new(
         "ArrayOfServiceLocationResponse",
         ServiceLocationResponse=[
-            call.new("ServiceLocationResponse", URL=location.url, Type=location.service_type)
-            for location in locations
+            call.new("ServiceLocationResponse", URL=location.url, Type=location.service_type) for location in locations
         ],
     )
 

@@ -23,8 +23,7 @@ def acquire_templates(call: Call, array: Message | None) -> Message:
     return call.new(
         "ArrayOfGuidTemplate",
         GuidTemplate=[
-            call.new("GuidTemplate", Guid=entry.guid, Hash=entry.hash, Template=entry.template)
-            for entry in entries
+            call.new("GuidTemplate", Guid=entry.guid, Hash=entry.hash, Template=entry.template) for entry in entries
         ],
     )
 

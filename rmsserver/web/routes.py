@@ -1,0 +1,40 @@
+"""The URL table of [MS-RMPR] 3.1.4.2. Letter case of paths does not matter; nothing else about them is forgiven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+BASE = "/_wmcs"
+
+_PATHS = {
+    "CertificationWebService": (
+        "/certification/certification.asmx",
+        "/certification/ServerCertification.asmx",
+        "/certification/MobileCertification.asmx",
+        "/certificationexternal/certification.asmx",
+    ),
+    "License": ("/licensing/license.asmx", "/licensingexternal/license.asmx"),
+    "Publish": ("/licensing/publish.asmx", "/licensingexternal/publish.asmx"),
+    "Server": tuple(
+        f"/{directory}/{file}.asmx"
+        for directory in ("certification", "licensing", "certificationexternal", "licensingexternal")
+        for file in ("server", "ServiceLocator")
+    ),
+    "TemplateDistributionWebService": ("/licensing/TemplateDistribution.asmx",),
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """An endpoint: `path` below the base path in the specification's spelling, `service` by its name in the WSDL."""
+
+    path: str
+    service: str
+
+
+ROUTES: Mapping[str, Route] = MappingProxyType(
+    {(BASE + path).lower(): Route(path, service) for service, paths in _PATHS.items() for path in paths}
+)
+"""By the whole path in small letters."""

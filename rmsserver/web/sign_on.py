@@ -1,0 +1,40 @@
+"""Who is calling, and whether the endpoint serves them ([MS-RMPR] 3.1.4.3, rulings 28)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rmsserver.auth import Challenge, Identity
+from rmsserver.auth.policy import Demand, Rule, Verdict
+from rmsserver.ports import PortUnavailable
+from rmsserver.state import AuthenticationType, DomainAccount
+from rmsserver.web.exchange import HttpAnswer, HttpRequest, plain
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A caller that the endpoint serves; `account` None where the endpoint is open and nobody signed on."""
+
+    authentication: AuthenticationType = AuthenticationType.NONE
+    account: DomainAccount | None = None
+
+
+def admit(request: HttpRequest, rule: Rule) -> Caller | HttpAnswer:
+    """The caller, or the answer that refuses them. Blocks: passwords are hashed and the directory is read.
+
+    Where the endpoint is open, only a client that sends Authorization signs on; so nobody is asked needlessly.
+    """
+    if rule.judge(None) is Verdict.FORBID:
+        return plain(403)
+    authorization = request.header("authorization")
+    if rule.demand is Demand.ANONYMOUS and authorization is None:
+        return Caller()
+    try:
+        result = request.sign_on().step(authorization, client_address=request.client_address)
+    except PortUnavailable:
+        return plain(503)
+    if isinstance(result, Challenge):
+        return plain(401, *(("WWW-Authenticate", value) for value in result.headers))
+    if not isinstance(result, Identity) or rule.judge(result) is not Verdict.SERVE:
+        return plain(403)
+    return Caller(result.authentication, result.account)
