@@ -7,8 +7,8 @@ or database away) raises `PortUnavailable`, within five seconds.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from rmsserver.errors import UnspecifiedError
@@ -145,6 +145,80 @@ class Wrapping(Protocol):
 
 class UnwrapError(UnspecifiedError):
     """A wrapped item was changed, moved to another place, or wrapped under another key."""
+
+
+# --- what the embedded directory stands on -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StoredAccount:
+    """A user of the embedded directory. `login` as given; `emails` has the primary address first."""
+
+    sid: str
+    login: str
+    emails: tuple[str, ...]
+    enabled: bool
+    ntlm: bool
+    """NTLM is switched on; its hash is there once a password was set since."""
+    password_hash: str | None = field(default=None, repr=False)
+    nt_hash_wrapped: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class StoredGroup:
+    sid: str
+    email: str
+
+
+class AccountRows(Protocol):
+    """Users and groups at rest. What is looked up is folded (`casefold`), SIDs are in capitals.
+
+    Changes move `generation` in their own transaction and raise OperatorError for what is taken or missing.
+    """
+
+    def name(self) -> str: ...
+
+    def generation(self) -> int: ...
+
+    def by_sid(self, sid: str) -> StoredAccount | None: ...
+
+    def by_login(self, login_folded: str) -> StoredAccount | None: ...
+
+    def by_email(self, email_folded: str) -> StoredAccount | None: ...
+
+    def groups_among(self, sid: str, candidates: Collection[str]) -> set[str]:
+        """Which of `candidates` (folded group addresses, SIDs in capitals) the account is in, at any depth."""
+
+    def accounts(self) -> list[StoredAccount]: ...
+
+    def add_account(self, login: str, emails: Sequence[str]) -> StoredAccount: ...
+
+    def remove_account(self, sid: str) -> None: ...
+
+    def set_enabled(self, sid: str, enabled: bool) -> None: ...
+
+    def set_emails(self, sid: str, emails: Sequence[str]) -> None: ...
+
+    def set_password(self, sid: str, password_hash: str, nt_hash_wrapped: bytes | None) -> None: ...
+
+    def set_ntlm(self, sid: str, ntlm: bool, nt_hash_wrapped: bytes | None) -> None: ...
+
+    def groups(self) -> list[StoredGroup]: ...
+
+    def group_by_email(self, email_folded: str) -> StoredGroup | None: ...
+
+    def group_by_sid(self, sid: str) -> StoredGroup | None: ...
+
+    def add_group(self, email: str) -> StoredGroup: ...
+
+    def remove_group(self, sid: str) -> None: ...
+
+    def members(self, group_sid: str) -> list[str]:
+        """The SIDs of direct members."""
+
+    def add_member(self, group_sid: str, member_sid: str) -> None: ...
+
+    def remove_member(self, group_sid: str, member_sid: str) -> None: ...
 
 
 @dataclass(frozen=True)

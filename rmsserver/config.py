@@ -1,0 +1,280 @@
+"""What an operator sets for one server process: a TOML file, then the environment, then the command line.
+
+`rmsserver.toml` in the cluster's home holds any of the keys below; RMSSERVER_<KEY> in the environment beats
+it (tables with two underscores: RMSSERVER_LIMITS__BODY_BYTES). What all servers of a cluster share (URLs,
+lifetimes, policies) is not here but in the database: `rmsserver config`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+FILE_NAME = "rmsserver.toml"
+PREFIX = "RMSSERVER_"
+PASSPHRASE_VARIABLE = "RMSSERVER_PASSPHRASE"
+
+
+class ConfigError(Exception):
+    """Every mistake at once, one line each: the key, what is wrong, what to write. `str` joins the lines."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class EndpointAccess(StrEnum):
+    """Who may call an endpoint."""
+
+    REQUIRED = "required"
+    """Every account that signs on."""
+    ANONYMOUS = "anonymous"
+    """Everyone; who signs on nevertheless is known."""
+    NOBODY = "nobody"
+    LISTED = "listed"
+    """The accounts in `accounts`, by SID, login or group address."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Endpoint(_Table):
+    """Authentication of one endpoint."""
+
+    access: EndpointAccess
+    accounts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _listed(self) -> Endpoint:
+        if bool(self.accounts) != (self.access is EndpointAccess.LISTED):
+            raise ValueError('accounts belongs to access = "listed" and must name at least one there')
+        return self
+
+
+class Limits(_Table):
+    """Bounds on requests. Sizes in bytes, times in seconds."""
+
+    body_bytes: Annotated[int, Field(ge=65_536, le=2**30)] = 64 * 2**20
+    header_bytes: Annotated[int, Field(ge=4_096, le=2**20)] = 65_536
+    request_seconds: Annotated[float, Field(gt=0, le=3_600)] = 60.0
+    idle_seconds: Annotated[float, Field(gt=0, le=3_600)] = 120.0
+    connections: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
+    queued_requests: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+
+
+class KeyPoolSize(_Table):
+    """Ready RSA key pairs: kept in all, and in memory."""
+
+    keys: Annotated[int, Field(ge=0, le=100_000)] = 256
+    staged: Annotated[int, Field(ge=0, le=10_000)] = 100
+
+
+class Caches(_Table):
+    """Opened licences and refusals ([MS-RMPR] 3.1.1.1.3). `lifetime_seconds` bounds how late a grant is
+    seen.
+    """
+
+    licenses: Annotated[int, Field(ge=0, le=1_000_000)] = 2_000
+    license_bytes: Annotated[int, Field(ge=0, le=2**36)] = 128 * 2**20
+    refusals: Annotated[int, Field(ge=0, le=10_000_000)] = 50_000
+    witnesses: Annotated[int, Field(ge=0, le=10_000_000)] = 50_000
+    lifetime_seconds: Annotated[float, Field(ge=0, le=86_400)] = 600.0
+
+
+class Audit(_Table):
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] = 365
+    queue: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
+
+
+class DecryptionBudget(_Table):
+    """Failing private-key operations of one account (threat C4)."""
+
+    failures: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    window_seconds: Annotated[float, Field(gt=0, le=86_400)] = 3_600.0
+
+
+_REQUIRED = Endpoint(access=EndpointAccess.REQUIRED)
+_ANONYMOUS = Endpoint(access=EndpointAccess.ANONYMOUS)
+_NOBODY = Endpoint(access=EndpointAccess.NOBODY)
+
+DEFAULT_ENDPOINTS: Mapping[str, Endpoint] = {
+    "certification/certification.asmx": _REQUIRED,
+    "certification/server.asmx": _REQUIRED,
+    "certification/servicelocator.asmx": _REQUIRED,
+    "certification/machine.asmx": _REQUIRED,
+    "certification/servercertification.asmx": _NOBODY,
+    "certification/mobilecertification.asmx": _NOBODY,
+    "certification/precertification.asmx": _NOBODY,
+    "licensing/license.asmx": _REQUIRED,
+    "licensing/publish.asmx": _REQUIRED,
+    "licensing/editissuancelicense.asmx": _NOBODY,
+    "licensing/server.asmx": _REQUIRED,
+    "licensing/servicelocator.asmx": _REQUIRED,
+    "licensing/templatedistribution.asmx": _REQUIRED,
+    "decommission/decommission.asmx": _NOBODY,
+}
+"""As the product ships (wire facts 9): everyone signs on; the special pipelines are closed until accounts
+are added.
+"""
+
+
+class Config(BaseSettings):
+    """One server process. Frozen; made by `load_config`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", validate_default=True
+    )
+
+    home: Path
+    """The cluster's home: certificates, this file, the default database."""
+    listen_address: str = "127.0.0.1"
+    listen_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    tls_certificate: Path | None = None
+    """PEM file: server certificate and intermediates."""
+    tls_key: Path | None = None
+    passphrase_source: Literal["file", "environment", "prompt"] = "prompt"
+    passphrase_file: Path | None = None
+    database_url: str = ""
+    """An SQLAlchemy URL; empty: `state.db` in the home."""
+    database_connections: Annotated[int, Field(ge=2, le=200)] = 20
+    threads: Annotated[int, Field(ge=1, le=256)] = 8
+    metrics: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    trusted_proxies: Literal["none"] = "none"
+    """Identity and address come from the connection alone: no forwarded header is ever read."""
+    limits: Limits = Limits()
+    key_pool: KeyPoolSize = KeyPoolSize()
+    caches: Caches = Caches()
+    audit: Audit = Audit()
+    decryption_budget: DecryptionBudget = DecryptionBudget()
+    endpoints: Mapping[str, Endpoint] = Field(default_factory=dict, validate_default=True)
+    """By path under the cluster's URL, in small letters; what is not set keeps its default."""
+
+    @field_validator("endpoints", mode="after")
+    @classmethod
+    def _complete_endpoints(cls, given: Mapping[str, Endpoint]) -> Mapping[str, Endpoint]:
+        folded = {path.lower().strip("/"): endpoint for path, endpoint in given.items()}
+        unknown = sorted(folded.keys() - DEFAULT_ENDPOINTS.keys())
+        if unknown:
+            raise ValueError(f"no such endpoint: {', '.join(unknown)}; known are {', '.join(DEFAULT_ENDPOINTS)}")
+        return {**DEFAULT_ENDPOINTS, **folded}
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Config:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: set both, or neither")
+        if (self.passphrase_source == "file") != (self.passphrase_file is not None):
+            raise ValueError('passphrase_file belongs to passphrase_source = "file": set both, or neither')
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database's URL, the default filled in."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'state.db'}"
+
+
+def load_config(home: Path, overrides: Mapping[str, object] | None = None) -> Config:
+    """Read `rmsserver.toml` in `home` (it may be missing) and the environment; `overrides` come from the
+    command line.
+
+    Raises ConfigError with every mistake.
+    """
+    path = home / FILE_NAME
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: not a TOML file: {error}"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
+    lines = _unknown_variables()
+    if "home" in content:
+        lines.append(f"{path}: home: the file lies in the home itself; remove the key and use --home")
+        del content["home"]
+    try:
+        return _checked(lines, given | {"home": home}, content)
+    except ValidationError as error:
+        lines += [_line(detail) for detail in error.errors(include_url=False, include_input=False)]
+        raise ConfigError(lines) from None
+
+
+def _checked(lines: list[str], overrides: Mapping[str, Any], content: Mapping[str, Any]) -> Config:
+    class Layered(Config):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the interface
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the interface
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the interface
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            command_line = InitSettingsSource(settings_cls, dict(overrides))
+            return command_line, env_settings, InitSettingsSource(settings_cls, dict(content))
+
+    try:
+        config = Layered()  # type: ignore[call-arg]  # home comes from the first source
+    except SettingsError as error:
+        # An environment variable for a table that is not JSON: reported alone, pydantic-settings stops there.
+        raise ConfigError([*lines, f"environment: {error}: write one {PREFIX}TABLE__KEY for each value"]) from None
+    if lines:
+        raise ConfigError(lines)
+    return config
+
+
+def read_passphrase(config: Config, prompt: Callable[[], str]) -> str:
+    """The passphrase of the certificate store from where `passphrase_source` says. Raises ConfigError."""
+    if config.passphrase_source == "prompt":
+        return prompt()
+    if config.passphrase_source == "environment":
+        passphrase = os.environ.get(PASSPHRASE_VARIABLE, "")
+        if not passphrase:
+            raise ConfigError([f"passphrase_source: {PASSPHRASE_VARIABLE} is not set: set it, or use another source"])
+        return passphrase
+    path = config.passphrase_file or Path()
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ConfigError([f"passphrase_file: {path} is open to other users: run `chmod 600 {path}`"])
+        passphrase = path.read_text("utf-8").splitlines()[0]
+    except (OSError, UnicodeDecodeError, IndexError):
+        raise ConfigError(
+            [f"passphrase_file: {path} cannot be read or is empty: write the passphrase into it"]
+        ) from None
+    return passphrase
+
+
+def _unknown_variables() -> list[str]:
+    known = {name.upper() for name in Config.model_fields} | {PASSPHRASE_VARIABLE.removeprefix(PREFIX)}
+    return [
+        f"{name}: unknown variable: remove it, or check its spelling"
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).split("__")[0] not in known
+    ]
+
+
+def _line(detail: ErrorDetails) -> str:
+    """One mistake: the key, what is expected. Never the value, which may be a secret."""
+    key = ".".join(map(str, detail["loc"]))
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: unknown key: remove it, or check its spelling"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}: correct it in {FILE_NAME} or {PREFIX}{_variable(detail)}" if key else message
+
+
+def _variable(detail: ErrorDetails) -> str:
+    return "__".join(str(part) for part in detail["loc"]).upper()

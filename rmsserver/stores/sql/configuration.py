@@ -1,0 +1,151 @@
+"""The StoredConfiguration ([MS-RMPR] 3.1.3.3) and the templates: rows, and the version that every change
+moves.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Delete, Update, delete, insert, select, update
+
+from rmsserver.errors import OperatorError
+from rmsserver.stores.configuration_keys import Json, configuration_key
+from rmsserver.stores.sql.database import Database
+from rmsserver.stores.sql.tables import configuration, template_versions, templates
+from rmsserver.xrml.template import RightsTemplate
+from rmsserver.xrml.values import Guid
+
+_VERSION = "configurationVersion"
+_LARGEST_VERSION = 1_000_000
+
+
+@dataclass(frozen=True)
+class StoredTemplate:
+    """The current version of a template."""
+
+    guid: Guid
+    text: str
+    archived: bool
+    revision: int
+
+
+@dataclass(frozen=True)
+class StoredConfiguration:
+    """Everything a ServerState is made of that is in the database, read in one transaction."""
+
+    version: int
+    values: Mapping[str, Json]
+    templates: tuple[StoredTemplate, ...]
+
+
+class SqlConfiguration:
+    """Reads and changes the configuration. Every change moves `version` in its own transaction (3.1.6.1).
+
+    Methods raise PortUnavailable, and OperatorError for what cannot be.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def version(self) -> int:
+        with self._database.read() as connection:
+            return _version(connection)
+
+    def read(self) -> StoredConfiguration:
+        with self._database.read() as connection:
+            rows = connection.execute(select(configuration)).all()
+            values = {key: value for key, value in rows if key != _VERSION}
+            return StoredConfiguration(_version(connection), values, _templates(connection))
+
+    def set(self, name: str, text: str) -> None:
+        """Set one key to what an operator wrote. Raises OperatorError where key or value is not
+        acceptable.
+        """
+        key = configuration_key(name)
+        self.set_values({key.name: key.parse(text)})
+
+    def set_values(self, values: Mapping[str, Json]) -> None:
+        """Set several keys, parsed already, as one change."""
+        with self._database.write() as connection:
+            for name, value in values.items():
+                _put(connection, name, value)
+            bump_version(connection)
+
+    def reset(self, name: str) -> None:
+        """Back to the default. Raises OperatorError for baseUrl, which has none."""
+        key = configuration_key(name)
+        if key.name == "baseUrl":
+            raise OperatorError("baseUrl has no default: set another value")
+        with self._database.write() as connection:
+            connection.execute(delete(configuration).where(configuration.c.key == key.name))
+            bump_version(connection)
+
+    def touch(self) -> None:
+        """Tell running servers that something outside the database changed (certificate files)."""
+        with self._database.write() as connection:
+            bump_version(connection)
+
+    # --- templates ------------------------------------------------------------------------------------------
+
+    def put_template(self, text: str, now: dt.datetime) -> StoredTemplate:
+        """A signed template, new or a new version of one with the same GUID; earlier versions are kept."""
+        guid = RightsTemplate.read(text).guid
+        with self._database.write() as connection:
+            row = connection.execute(select(templates).where(templates.c.guid == guid)).one_or_none()
+            revision = 1 if row is None else row.revision + 1
+            if row is None:
+                connection.execute(insert(templates), {"guid": str(guid), "revision": 1, "archived": False})
+            else:
+                connection.execute(update(templates).where(templates.c.guid == guid).values(revision=revision))
+            version = {"guid": str(guid), "revision": revision, "text": text, "created": now}
+            connection.execute(insert(template_versions), version)
+            bump_version(connection)
+        return StoredTemplate(guid, text, False if row is None else row.archived, revision)
+
+    def archive_template(self, guid: Guid, *, archived: bool) -> None:
+        """Take a template out of distribution, or back into it. Raises OperatorError where there is none."""
+        self._change_template(update(templates).where(templates.c.guid == guid).values(archived=archived), guid)
+
+    def remove_template(self, guid: Guid) -> None:
+        """Remove a template with its history: documents that cite it are then judged by what they hold
+        themselves.
+        """
+        self._change_template(delete(templates).where(templates.c.guid == guid), guid)
+
+    def template_history(self, guid: Guid) -> list[str]:
+        """Every version's text, oldest first."""
+        query = select(template_versions.c.text).where(template_versions.c.guid == guid)
+        with self._database.read() as connection:
+            return list(connection.execute(query.order_by(template_versions.c.revision)).scalars())
+
+    def _change_template(self, statement: Update | Delete, guid: Guid) -> None:
+        with self._database.write() as connection:
+            if connection.execute(statement).rowcount != 1:
+                raise OperatorError(f"there is no template {guid}: see `rmsserver template list`")
+            bump_version(connection)
+
+
+def bump_version(connection: Connection) -> None:
+    """Move configurationVersion, inside the transaction that changes something (3.1.6.1)."""
+    version = _version(connection) + 1
+    _put(connection, _VERSION, 1 if version > _LARGEST_VERSION else version)
+
+
+def _version(connection: Connection) -> int:
+    query = select(configuration.c.value).where(configuration.c.key == _VERSION)
+    return int(connection.execute(query).scalar_one_or_none() or 0)
+
+
+def _put(connection: Connection, name: str, value: Json) -> None:
+    statement = update(configuration).where(configuration.c.key == name).values(value=value)
+    if connection.execute(statement).rowcount == 0:
+        connection.execute(insert(configuration), {"key": name, "value": value})
+
+
+def _templates(connection: Connection) -> tuple[StoredTemplate, ...]:
+    current = (templates.c.guid == template_versions.c.guid) & (templates.c.revision == template_versions.c.revision)
+    query = select(templates, template_versions.c.text).join(template_versions, current).order_by(templates.c.guid)
+    rows = connection.execute(query)
+    return tuple(StoredTemplate(Guid(row.guid), row.text, row.archived, row.revision) for row in rows)
