@@ -92,4 +92,5 @@ def write_security_processor_certificate(
         + level_xml("Repository", repository)
         + "</PRINCIPAL></ISSUEDPRINCIPALS>"
     )
-    return signed_document(body_xml(LICENSE, inner), signing_key, mode)
+    # Machine certificates have the root's attributes in the clients' order (wire facts 2).
+    return signed_document(body_xml(LICENSE, inner), signing_key, mode, attributes='version="1.2" xmlns=""')
