@@ -15,7 +15,7 @@ import dataclasses
 import datetime as dt
 import functools
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rmsserver.directory.memory import MemoryDirectory
@@ -29,7 +29,6 @@ from rmsserver.xrml.clc import (
 )
 from rmsserver.xrml.enabling_bits import RESERVED_CBC_4K, ContentKey
 from rmsserver.xrml.issuing import (
-    AUTHORITY,
     PROCESSOR_AUTHORITY,
     IssuingCertificate,
     IssuingKind,
@@ -60,6 +59,13 @@ ALWAYS = TimeRange(dt.datetime(2002, 12, 5, 1, 7, tzinfo=dt.UTC), dt.datetime(22
 BASE_URL = "http://rms.example.com/_wmcs"
 DOMAIN_SID = "S-1-5-21-1004336348-1177238915-682003330"
 DAY = dt.timedelta(days=1)
+MACHINE_NAMES = (
+    "Microsoft DRM Production Desktop Security Processor Activation Certificate",
+    "Microsoft DRM Production Machine Activation Desktop Security Processor CA",
+    "Microsoft DRM Production Machine Activation Server CA",
+    "Microsoft DRM Production CA",
+)
+"""SPC issuer, security processor CA, intermediate CA and CA, as 2.2.9.3.3 names them."""
 
 
 @functools.cache
@@ -219,27 +225,26 @@ def server_hierarchy(
     return Hierarchy(Licensor(slc, chain, server), root)
 
 
-def machine_hierarchy(mode: CryptoMode, name: str = "example") -> Hierarchy:
-    """SPC issuer, security processor CA, intermediate CA, CA, with the kinds of 2.2.9.3."""
+def machine_hierarchy(mode: CryptoMode, name: str = "example", *, names: Sequence[str] = MACHINE_NAMES) -> Hierarchy:
+    """SPC issuer, security processor CA, intermediate CA, CA, with the kinds and names of 2.2.9.3."""
     bits = mode.rsa_bits
     root, ca, intermediate, authority, issuer = (
         key(f"{name} machine {role}", size)
         for role, size in (("root", 2048), ("ca", 2048), ("intermediate", bits), ("authority", bits), ("issuer", bits))
     )
-    tags = [f"{name} Machine Root", f"{name} Machine CA", f"{name} Machine Activation Server CA"]
     top = _issue(
         IssuingKind.AUTHORITY,
         f"{name} machine ca",
-        authority_object_xml(tags[1], type_=AUTHORITY),
+        authority_object_xml(names[3]),
         ca,
-        issuer_xml(authority_object_xml(tags[0]), root.public),
+        issuer_xml(authority_object_xml(f"{name} Machine Root"), root.public),
         root,
         mode,
     )
     middle = _issue(
         IssuingKind.AUTHORITY,
         f"{name} intermediate",
-        authority_object_xml(tags[2]),
+        authority_object_xml(names[2]),
         intermediate,
         top.issuer_inner_surface,
         ca,
@@ -248,7 +253,7 @@ def machine_hierarchy(mode: CryptoMode, name: str = "example") -> Hierarchy:
     processors = _issue(
         IssuingKind.PROCESSOR_AUTHORITY,
         f"{name} processors",
-        processor_object_xml(guid(f"{name} processors"), "Security Processor CA", type_=PROCESSOR_AUTHORITY),
+        processor_object_xml(guid(f"{name} processors"), names[1], type_=PROCESSOR_AUTHORITY),
         authority,
         middle.issuer_inner_surface,
         intermediate,
@@ -257,7 +262,7 @@ def machine_hierarchy(mode: CryptoMode, name: str = "example") -> Hierarchy:
     issuing = _issue(
         IssuingKind.PROCESSOR_ISSUER,
         f"{name} spc issuer",
-        processor_object_xml(guid(f"{name} spc issuer"), "Security Processor Activation Certificate"),
+        processor_object_xml(guid(f"{name} spc issuer"), names[0]),
         issuer,
         processors.issuer_inner_surface,
         authority,

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from rmsserver.errors import ArgumentNull, ClusterDecommissioned, UnspecifiedError
-from rmsserver.state import ServerState
+from rmsserver.state import Licensor, ServerState
 
 
 def check_in_service(state: ServerState) -> None:
@@ -32,15 +32,20 @@ def check_certificates(texts: Sequence[str] | None, state: ServerState) -> tuple
 
 
 def check_may_issue(state: ServerState, now: dt.datetime) -> None:
-    """The own SLC allows issuing now ([MS-RMPR] 3.1.6.2), and was itself issued before now (threat K4).
+    """The own SLC allows issuing now ([MS-RMPR] 3.1.6.2, threat K4). Raises UnspecifiedError, see `check_licensor`."""
+    check_licensor(state.licensor, "server licensor certificate", now)
+
+
+def check_licensor(licensor: Licensor, what: str, now: dt.datetime) -> None:
+    """Now is within the certificate's ISSUE range, and after the certificate itself was issued (threat K4).
 
     Raises UnspecifiedError, whose detail says which clock and which range: nothing is issued that nobody would accept.
     """
-    slc = state.licensor.certificate
-    start, end = slc.issuance
-    if not max(start, slc.issued_time) <= now < end:
+    certificate = licensor.certificate
+    start, end = certificate.issuance
+    if not max(start, certificate.issued_time) <= now < end:
         raise UnspecifiedError(
-            f"nothing is issued: the clock says {now:%Y-%m-%d %H:%M} UTC, the server licensor certificate was issued "
-            f"{slc.issued_time:%Y-%m-%d %H:%M} and issues from {start:%Y-%m-%d %H:%M} until {end:%Y-%m-%d %H:%M}; "
+            f"nothing is issued: the clock says {now:%Y-%m-%d %H:%M} UTC; the {what} was issued "
+            f"{certificate.issued_time:%Y-%m-%d %H:%M} and issues from {start:%Y-%m-%d %H:%M} until {end:%Y-%m-%d %H:%M}: "
             "set the clock right, or renew the certificate"
         )
