@@ -131,16 +131,12 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
         count += 1
         if len(stack) >= MAX_DEPTH or count > MAX_ELEMENTS:
             raise XrmlSyntaxError("the document is too deep or has too many elements")
-        if len(attributes) > 2 * MAX_ATTRIBUTES or len(name) > MAX_NAME_LENGTH:
-            raise XrmlSyntaxError("an element has too many attributes or too long a name")
-        pairs = dict(zip(attributes[::2], attributes[1::2], strict=True))
-        if ":" in name or any(":" in key for key in pairs) or pairs.get("xmlns"):
-            raise XrmlSyntaxError("namespaces have no place in a document")
+        if ":" in name or len(name) > MAX_NAME_LENGTH:
+            raise XrmlSyntaxError("an element has a prefix or too long a name")
         at = parser.CurrentByteIndex
-        match = _TAG_END.match(source, at)
-        if match is None:
-            raise XrmlSyntaxError("not well-formed")
-        element = Element(name, pairs, source, at, match.end())
+        pairs = _attributes(attributes) if attributes else {}
+        inner_start = _tag_end(source, at) if attributes else source.index(b">", at) + 1
+        element = Element(name, pairs, source, at, inner_start)
         if stack:
             refuse_text_beside_elements()
             stack[-1].children.append(element)
@@ -275,7 +271,8 @@ class _EnvelopeScanner:
         self._depth += 1
         if self._depth > self._max_depth:
             raise XrmlSyntaxError("the request is too deep")
-        if len(attributes) > 4 * MAX_ATTRIBUTES or len(name) > MAX_NAME_LENGTH:
+        names = (name, *attributes[::2]) if len(attributes) <= 4 * MAX_ATTRIBUTES else ()
+        if not names or max(map(len, names)) > MAX_NAME_LENGTH:
             raise XrmlSyntaxError("an element has too many attributes or too long a name")
         local = name.rpartition(":")[2]
         if local in self._cut or local in self._whole:
@@ -346,6 +343,17 @@ class _EnvelopeScanner:
         self._parser.StartElementHandler = start
         self._parser.EndElementHandler = end
         self._parser.CharacterDataHandler = data
+
+
+def _attributes(listed: list[str]) -> dict[str, str]:
+    """Names and values in turn, as expat lists them. Raises XrmlSyntaxError where they are too many or have prefixes."""
+    names = listed[::2]
+    if len(names) > MAX_ATTRIBUTES or max(map(len, names)) > MAX_NAME_LENGTH:
+        raise XrmlSyntaxError("an element has too many attributes or too long a name")
+    pairs = dict(zip(names, listed[1::2], strict=True))
+    if ":" in "".join(names) or pairs.get("xmlns"):
+        raise XrmlSyntaxError("namespaces have no place in a document")
+    return pairs
 
 
 def _tag_end(source: bytes, at: int) -> int:

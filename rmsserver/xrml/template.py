@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -73,9 +74,9 @@ class RightsTemplate(RightsData):
 def parse_names(text: str) -> tuple[LocalizedName, ...]:
     """`LCID n:NAME a:DESCRIPTION b;` one after another (2.2.9.10.1); what does not match is left out."""
     starts = list(_NAME.finditer(text))
-    ends = [following.start() for following in starts[1:]] + [len(text)]
     names = []
-    for found, end in zip(starts, ends, strict=True):
+    for found, following in itertools.zip_longest(starts, starts[1:]):
+        end = len(text) if following is None else following.start()
         name, described, description = text[found.end() : end].rstrip().removesuffix(";").partition(":DESCRIPTION ")
         if described:
             names.append(LocalizedName(int(found.group(1)), name, description))

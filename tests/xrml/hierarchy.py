@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from rmsserver.xrml import clc, issuing, license, rac, rights, spc, template, use_license
+from rmsserver.xrml import clc, issuing, rac, rights, spc, template, use_license
+from rmsserver.xrml import license as publishing
 from rmsserver.xrml.document import Document
 from rmsserver.xrml.enabling_bits import RESERVED_CBC_4K, ContentKey
 from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind
@@ -101,8 +102,8 @@ READERS: dict[str, Callable[[str], Document]] = {
     "rac": rac.RightsAccountCertificate.read,
     "clc": clc.ClientLicensorCertificate.read,
     "template": template.RightsTemplate.read,
-    "pl": license.PublishingLicense.read,
-    "server_pl": license.PublishingLicense.read,
+    "pl": publishing.PublishingLicense.read,
+    "server_pl": publishing.PublishingLicense.read,
     "ul": use_license.UseLicense.read,
 }
 """The reader of every signed kind."""
@@ -240,7 +241,7 @@ def build(mode: CryptoMode, keys: Keys, content_key: ContentKey | None = None) -
     )
 
     def publishing_license(signed: bool) -> str:
-        return license.write_publishing_license(
+        return publishing.write_publishing_license(
             descriptor="",
             issuer_inner=clc_read.principal.object_and_key_surface,
             server=clc_read.issuer,
@@ -256,9 +257,9 @@ def build(mode: CryptoMode, keys: Keys, content_key: ContentKey | None = None) -
         )
 
     pl = publishing_license(signed=True)
-    pl_read = license.PublishingLicense.read(pl)
-    server_pl = license.sign_publishing_license(
-        license.PublishingLicense.read(publishing_license(signed=False), signed=False),
+    pl_read = publishing.PublishingLicense.read(pl)
+    server_pl = publishing.sign_publishing_license(
+        publishing.PublishingLicense.read(publishing_license(signed=False), signed=False),
         payload=content.payload,
         session_key=SESSION_KEY,
         slc_principal=slc_read.principal,
