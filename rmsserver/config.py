@@ -26,7 +26,7 @@ from pydantic_settings import (
 
 FILE_NAME = "rmsserver.toml"
 PREFIX = "RMSSERVER_"
-PASSPHRASE_VARIABLE = "RMSSERVER_PASSPHRASE"
+PASSPHRASE_VARIABLE = "RMSSERVER_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
 class ConfigError(Exception):
@@ -47,6 +47,14 @@ class EndpointAccess(StrEnum):
     NOBODY = "nobody"
     LISTED = "listed"
     """The accounts in `accounts`, by SID, login or group address."""
+
+
+class PassphraseSource(StrEnum):
+    """Where the passphrase of the certificate store comes from."""
+
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    PROMPT = "prompt"
 
 
 class _Table(BaseModel):
@@ -101,6 +109,15 @@ class Audit(_Table):
     queue: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
 
 
+class SignOn(_Table):
+    """How callers sign on."""
+
+    basic: Literal["never", "secure", "secure-or-loopback", "always"] = "secure"
+    """Where passwords may come in the clear: under TLS that this server ends, on loopback too, or anywhere."""
+    channel_binding: Literal["never", "optional", "required"] = "optional"
+    """Extended protection of NTLM; "required" needs TLS that this server ends."""
+
+
 class DecryptionBudget(_Table):
     """Failing private-key operations of one account (threat C4)."""
 
@@ -147,7 +164,7 @@ class Config(BaseSettings):
     tls_certificate: Path | None = None
     """PEM file: server certificate and intermediates."""
     tls_key: Path | None = None
-    passphrase_source: Literal["file", "environment", "prompt"] = "prompt"
+    passphrase_source: PassphraseSource = PassphraseSource.PROMPT
     passphrase_file: Path | None = None
     database_url: str = ""
     """An SQLAlchemy URL; empty: `state.db` in the home."""
@@ -162,6 +179,7 @@ class Config(BaseSettings):
     caches: Caches = Caches()
     audit: Audit = Audit()
     decryption_budget: DecryptionBudget = DecryptionBudget()
+    sign_on: SignOn = SignOn()
     endpoints: Mapping[str, Endpoint] = Field(default_factory=dict, validate_default=True)
     """By path under the cluster's URL, in small letters; what is not set keeps its default."""
 
@@ -176,10 +194,13 @@ class Config(BaseSettings):
 
     @model_validator(mode="after")
     def _pairs(self) -> Config:
+        wrong = []
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key belong together: set both, or neither")
-        if (self.passphrase_source == "file") != (self.passphrase_file is not None):
-            raise ValueError('passphrase_file belongs to passphrase_source = "file": set both, or neither')
+            wrong.append("tls_certificate and tls_key belong together: set both, or neither")
+        if (self.passphrase_source is PassphraseSource.FILE) != (self.passphrase_file is not None):
+            wrong.append('passphrase_file belongs to passphrase_source = "file": set both, or neither')
+        if wrong:
+            raise ValueError("\n".join(wrong))
         return self
 
     @property
@@ -239,9 +260,9 @@ def _checked(lines: list[str], overrides: Mapping[str, Any], content: Mapping[st
 
 def read_passphrase(config: Config, prompt: Callable[[], str]) -> str:
     """The passphrase of the certificate store from where `passphrase_source` says. Raises ConfigError."""
-    if config.passphrase_source == "prompt":
+    if config.passphrase_source is PassphraseSource.PROMPT:
         return prompt()
-    if config.passphrase_source == "environment":
+    if config.passphrase_source is PassphraseSource.ENVIRONMENT:
         passphrase = os.environ.get(PASSPHRASE_VARIABLE, "")
         if not passphrase:
             raise ConfigError([f"passphrase_source: {PASSPHRASE_VARIABLE} is not set: set it, or use another source"])

@@ -24,7 +24,8 @@ def weigh(value: object) -> int:
     """An estimate, in bytes, of what an entry holds in memory."""
     if isinstance(value, CachedLicense):
         return len(value.license.text) * _PARSED_FACTOR
-    return sys.getsizeof(value)
+    weight = getattr(value, "weight_bytes", None)
+    return weight if isinstance(weight, int) else sys.getsizeof(value)
 
 
 class BoundedLicenseCache:

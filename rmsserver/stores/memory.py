@@ -80,6 +80,9 @@ class MemoryContentKeyWitness:
                 self._signers.popitem(last=False)
             return first
 
+    def signer_of(self, fingerprint: bytes) -> KeyId | None:
+        return self._signers.get(fingerprint)
+
 
 class MemorySecrets:
     """Fingerprints under a secret that is given, or made at random for this process."""

@@ -200,9 +200,8 @@ def _groups_named(connection: Connection, candidates: Collection[str]) -> dict[s
     for at in range(0, len(names), _AT_ONCE):
         some = names[at : at + _AT_ONCE]
         query = select(groups.c.sid, groups.c.email_folded)
-        named.update(
-            connection.execute(query.where(or_(groups.c.email_folded.in_(some), groups.c.sid.in_(some)))).tuples()
-        )
+        query = query.where(or_(groups.c.email_folded.in_(some), groups.c.sid.in_(some)))
+        named.update((sid, email) for sid, email in connection.execute(query))
     return named
 
 

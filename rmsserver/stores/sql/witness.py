@@ -56,6 +56,16 @@ class SqlContentKeyWitness:
             self._trim()
             return first
 
+    def signer_of(self, fingerprint: bytes) -> KeyId | None:
+        """Asks the database where memory has forgotten. Raises PortUnavailable."""
+        with self._lock:
+            first = self._signers.get(fingerprint)
+        if first is not None:
+            return first
+        with self._database.read() as connection:
+            found = connection.execute(select(table.c.signer).where(table.c.fingerprint == fingerprint)).scalar()
+        return None if found is None else KeyId(found)
+
     def _load(self) -> None:
         if self._loaded:
             return
