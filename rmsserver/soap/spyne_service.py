@@ -99,7 +99,16 @@ class SpyneService:
 
 def _protocol(version: SoapVersion) -> Any:
     # "soft" holds elements that may stand once to that; `_member` makes everything else of it void.
-    return _PROTOCOLS[version](validator="soft", parse_xsi_type=False, cleanup_namespaces=False)
+    protocol = _PROTOCOLS[version](validator="soft", parse_xsi_type=False, cleanup_namespaces=False)
+    protocol._from_unicode_handlers[Boolean] = _boolean
+    return protocol
+
+
+def _boolean(_type: Any, text: str) -> bool:
+    """Spyne takes whatever is not true for false."""
+    if text.strip() not in ("true", "1", "false", "0"):
+        raise ValueError("not a boolean")
+    return text.strip() in ("true", "1")
 
 
 def _classes(description: ServiceDescription) -> dict[str, type[Any]]:
