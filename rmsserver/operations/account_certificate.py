@@ -65,6 +65,11 @@ class VerifiedSignatures:
 
     rac: RightsAccountCertificate
 
+    @property
+    def weight_bytes(self) -> int:
+        """About what a parsed certificate takes in memory, for a cache that is bounded in bytes."""
+        return len(self.rac.text) * 12
+
 
 def verify_account_certificate(
     chain: Sequence[str],
@@ -76,8 +81,9 @@ def verify_account_certificate(
 ) -> RightsAccountCertificate:
     """The RAC of `chain` (surface texts, already within the limits of `check_certificates`), checked by all the rules.
 
-    `verified` remembers chains whose signatures held and whose issuer was trusted, so that a RAC that comes with every
-    request is parsed and verified once; trust, time, exclusions and the caller are checked each time all the same.
+    `verified` remembers the RAC under the hash of all the texts it came with, once their signatures held and the issuer
+    was trusted: a RAC that comes with every request is parsed and verified once. Trust, time, mode, exclusions and the
+    caller are checked each time all the same.
 
     Raises InvalidPersonaCertSignature, UntrustedPersonaCert, InvalidPersonaCertTime, UnsupportedCryptographicSet,
     DrmacIsExcluded, BlackBoxIsInvalid, UnexpectedPersonaCert or UnauthorizedAccess.

@@ -301,6 +301,13 @@ def test_L4_changed_rac_is_refused_before_and_after_the_genuine_one(mode_2: Clus
         verify_account_certificate(genuine, caller, mode_2.state, NOW, verified=cache)
 
 
+def test_remembered_certificates_are_weighed(mode_2: Cluster) -> None:
+    """The cache that is bounded in bytes knows what a parsed certificate takes."""
+    cache, chain = BoundedLicenseCache(), mode_2.account(READER).chain
+    verify_account_certificate(chain, mode_2.caller(READER), mode_2.state, NOW, verified=cache)
+    assert cache.held_bytes > len(chain[0])
+
+
 def test_strangers_do_not_fill_the_cache(mode_2: Cluster, stranger: Cluster) -> None:
     """Well-signed RACs of untrusted issuers are not remembered."""
     cache = BoundedLicenseCache()
