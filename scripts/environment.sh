@@ -2,7 +2,7 @@
 # Functions only; nothing happens on sourcing.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-VENV=${RMSSERVER_VENV:-$ROOT/.venv}
+VENV=${RMS_VENV:-$ROOT/.venv}
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 2; }

@@ -13,11 +13,11 @@ from rich.table import Table
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.client.pfile import MAGIC, read_pfile
 from rmsserver.errors import OperatorError
-from rmsserver.trust_anchors import production_anchors
+from rmsserver.stores.trust_anchors import production_anchors
 from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.files import decode_documents, split_documents
 from rmsserver.xrml.issuing import IssuingCertificate
-from rmsserver.xrml.keys import KeyId, PublicKey
+from rmsserver.xrml.keys import PublicKey
 from rmsserver.xrml.report import Verdict, inspect
 from rmsserver.xrml.surface import Element, parse
 
@@ -46,7 +46,8 @@ def verify(files: tuple[Path, ...], anchors: tuple[Path, ...], as_json: bool) ->
 
     Exit code 1 where a signature or a link is wrong; unknown trust alone is no failure.
     """
-    trusted = {**production_anchors(), **_anchors_of(anchors)}
+    roots = [anchor.key for anchor in production_anchors() if anchor.is_root]
+    trusted = {key.id: key for key in [*roots, *_anchors_of(anchors)]}
     reports = [(path, inspect(documents_of(path), trusted)) for path in files]
     if as_json:
         print_json([{"file": str(path), "documents": [vars(v) for v in verdicts]} for path, verdicts in reports])
@@ -86,9 +87,8 @@ def _text_of(path: Path) -> str:
         return decode_documents(stream.read())
 
 
-def _anchors_of(paths: tuple[Path, ...]) -> dict[KeyId, PublicKey]:
-    keys = [IssuingCertificate.read(documents_of(path)[-1]).issuer.public_key for path in paths]
-    return {key.id: key for key in keys}
+def _anchors_of(paths: tuple[Path, ...]) -> list[PublicKey]:
+    return [IssuingCertificate.read(documents_of(path)[-1]).issuer.public_key for path in paths]
 
 
 def _print_report(path: Path, verdicts: list[Verdict]) -> None:

@@ -37,4 +37,4 @@ def program() -> None:
 
 
 def main() -> None:
-    program.run()  # type: ignore[attr-defined]
+    program.run()

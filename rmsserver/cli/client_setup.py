@@ -1,0 +1,122 @@
+"""`rmsclient bootstrap` and `rmsclient templates`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from rmsserver.cli.client_session import (
+    connect,
+    connection_options,
+    now,
+    open_store,
+    password_option,
+    read_password,
+)
+from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.client import account
+from rmsserver.client.bundle import ClientBundle
+from rmsserver.client.machine import Machine, request_machine, sign_machine
+from rmsserver.client.services import ClusterServices, base_url_of
+from rmsserver.client.store import Settings
+from rmsserver.client.transport import Credentials, HttpConnection
+from rmsserver.client.trust import ClusterTrust
+from rmsserver.xrml.keys import CryptoMode
+from rmsserver.xrml.template import RightsTemplate
+from rmsserver.xrml.values import format_time
+
+
+@click.command()
+@click.option("--url", required=True, help="The server: https://rms.example.com or https://rms.example.com/_wmcs.")
+@click.option("--user", required=True, help="Your account: name, DOMAIN\\name or name@realm.")
+@click.option(
+    "--bundle",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A client bundle from your administrator: this machine then signs its own certificate.",
+)
+@connection_options
+@password_option
+@json_option
+@example("rmsclient bootstrap --url https://rms.example.com --user author@example.com")
+def bootstrap(
+    url: str,
+    user: str,
+    bundle: Path | None,
+    ca_file: Path | None,
+    allow_http: bool,
+    password_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Set this machine up for your account: certificates, keys, templates. Run it again to renew them.
+
+    The server's root key is remembered now; whatever does not chain to it is refused later. Without a
+    bundle it comes over this connection, so compare its fingerprint with your administrator's.
+    """
+    base_url, store, moment = base_url_of(url), open_store(), now()
+    store.prepare()
+    secret = ClientBundle.unpack(bundle.read_bytes()) if bundle else None
+    HttpConnection(allow_http=allow_http).check_address(base_url)  # before the password is asked for
+    credentials = Credentials(user, read_password(password_file, user))
+    connection = HttpConnection(credentials, ca_file=ca_file, allow_http=allow_http)
+    services = ClusterServices.find(connection, base_url)
+
+    def make_machine(mode: CryptoMode) -> Machine:
+        return sign_machine(secret, mode, moment) if secret else request_machine(connection, base_url, mode)
+
+    def settings_for(trust: ClusterTrust) -> Settings:
+        ca = str(ca_file) if ca_file else None
+        return Settings(base_url, user, services.locations, trust, ca, allow_http)
+
+    root = secret.root if secret else None
+    profile = account.bootstrap(store, services, make_machine, settings_for, moment, root=root)
+    _tell_profile(profile, str(store.folder), as_json)
+
+
+def _tell_profile(profile: account.Profile, folder: str, as_json: bool) -> None:
+    rac, trust = profile.account.rac, profile.settings.trust
+    value = {
+        "email": profile.account.email,
+        "account": rac.account[1],
+        "server": rac.issuer.object.name or rac.issuer.object.id,
+        "mode": trust.mode.value,
+        "valid_until": format_time(rac.validity.end) if rac.validity else None,
+        "root_fingerprint": trust.root.id.hex(),
+        "store": folder,
+    }
+    if as_json:
+        print_json(value)
+        return
+    click.echo(f"Set up for {value['email']} at {value['server']}, valid until {value['valid_until']} UTC.")
+    click.echo(f"Root key fingerprint: {value['root_fingerprint']}")
+    click.echo(f"Keys and certificates: {folder} (private; not encrypted, so keep others out of it)")
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Show what was fetched last, and ask nobody.")
+@password_option
+@json_option
+@example("rmsclient templates")
+def templates(offline: bool, password_file: Path | None, as_json: bool) -> None:
+    """Fetch and list the rights policy templates of your organisation."""
+    store = open_store()
+    settings = store.settings
+    if offline:
+        found = account.stored_templates(store, settings.trust)
+    else:
+        found = dict(account.refresh_templates(store, connect(settings, password_file), settings.trust))
+    if as_json:
+        print_json([_template_json(template) for template in found.values()])
+    else:
+        _tell_templates(found.values())
+
+
+def _template_json(template: RightsTemplate) -> dict[str, object]:
+    names = [{"lcid": n.lcid, "name": n.name, "description": n.description} for n in template.names]
+    return {"id": template.guid, "names": names, "issued": format_time(template.issued_time)}
+
+
+def _tell_templates(found: Iterable[RightsTemplate]) -> None:
+    lines = [f"{template.guid}  {name.name}: {name.description}" for template in found for name in template.names[:1]]
+    click.echo("\n".join(lines) if lines else "The server has no templates.")

@@ -1,0 +1,73 @@
+"""`rmsserver config`: what all servers of a cluster share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rmsserver.cli.opening import home_option, open_home
+from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.stores.configuration_keys import KEYS, configuration_key, default_text, show_stored
+
+
+@click.group()
+def config() -> None:
+    """The configuration that all servers of a cluster share ([MS-RMPR] 3.1.1.1.1).
+
+    Running servers take a change over within configurationRefreshInterval.
+    """
+
+
+@config.command("list")
+@home_option
+@json_option
+@example("rmsserver config list --home ./cluster")
+def config_list(home: Path, as_json: bool) -> None:
+    """Show every key, its value and what it means; * marks those that were set."""
+    stored = open_home(home).configuration.read()
+    rows = [
+        {
+            "key": key.name,
+            "value": show_stored(key, stored.values[key.name]) if key.name in stored.values else default_text(key),
+            "set": key.name in stored.values,
+            "description": key.description,
+        }
+        for key in KEYS.values()
+    ]
+    if as_json:
+        print_json({"version": stored.version, "keys": rows})
+    for row in [] if as_json else rows:
+        click.echo(f"{'*' if row['set'] else ' '} {row['key']:34} {row['value']!s:28} {row['description']}")
+
+
+@config.command("get")
+@click.argument("key")
+@home_option
+@example("rmsserver config get racValidityTime --home ./cluster")
+def config_get(key: str, home: Path) -> None:
+    """Print one value."""
+    found = configuration_key(key)
+    values = open_home(home).configuration.read().values
+    click.echo(show_stored(found, values[found.name]) if found.name in values else default_text(found))
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value")
+@home_option
+@example("rmsserver config set racValidityTime 30d --home ./cluster")
+def config_set(key: str, value: str, home: Path) -> None:
+    """Set one key."""
+    open_home(home).configuration.set(key, value)
+    click.echo(f"{configuration_key(key).name} is set.")
+
+
+@config.command("reset")
+@click.argument("key")
+@home_option
+@example("rmsserver config reset racValidityTime --home ./cluster")
+def config_reset(key: str, home: Path) -> None:
+    """Put one key back to its default."""
+    open_home(home).configuration.reset(key)
+    click.echo(f"{configuration_key(key).name} is back to {default_text(configuration_key(key))}.")
