@@ -125,6 +125,9 @@ class ContentKeyWitness(Protocol):
     def first_signer(self, fingerprint: bytes, signer: KeyId) -> KeyId:
         """The signer seen first with this fingerprint; records `signer` where there was none. Never blocks on a disk."""
 
+    def signer_of(self, fingerprint: bytes) -> KeyId | None:
+        """The signer seen first with this fingerprint; None where there was none. Records nothing; may read a disk."""
+
 
 class Secrets(Protocol):
     """Keyed hashing with a secret of this cluster, for fingerprints that must mean nothing outside."""

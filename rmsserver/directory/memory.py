@@ -141,8 +141,11 @@ class MemoryDirectory:
     # --- inside ---------------------------------------------------------------------------------------------
 
     def _new_sid(self) -> str:
-        self._next_rid += 1
-        return f"{self._domain_sid}-{self._next_rid}"
+        while True:
+            self._next_rid += 1
+            sid = f"{self._domain_sid}-{self._next_rid}"
+            if sid.casefold() not in self._users and sid.casefold() not in self._groups:
+                return sid
 
     def _sid_of(self, name: str) -> str:
         wanted = name.casefold()

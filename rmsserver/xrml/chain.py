@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rmsserver.xrml.clc import ClientLicensorCertificate
+from rmsserver.xrml.clc import LICENSOR_CERTIFICATE, ClientLicensorCertificate
 from rmsserver.xrml.document import RIGHTS_LABEL, Document
 from rmsserver.xrml.errors import ChainError, UnsupportedCryptographyError, ValidityError, XrmlError
 from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind
@@ -138,27 +138,34 @@ def find_licensor(license_: PublishingLicense, texts: Sequence[str]) -> ClientLi
     """Among the documents sent, the CLC whose key and OBJECT are those of the licence's ISSUER (wire facts 5, case 4).
 
     Its own signature is verified with the key in its ISSUER; whether that key is trusted is the caller's question.
-    Raises ValidityError where the licence was issued outside its range, SignatureError where it is forged, ChainError
-    where two different ones claim to be it (threat XW10).
+    Raises ValidityError where it was issued or used outside its range, SignatureError where it is forged, ChainError
+    where it is malformed or there are two different ones (identical copies count once).
     """
-    modulus = license_.issuer.public_key.modulus_base64
     found: ClientLicensorCertificate | None = None
+    modulus = license_.issuer.public_key.modulus_base64
     for text in dict.fromkeys(texts):
         if modulus not in text or body_type_of(text) == RIGHTS_LABEL:
             continue
-        try:
-            clc = ClientLicensorCertificate.read(text)
-        except XrmlError:
+        clc = _licensor_certificate(text)
+        if clc is None or clc.principal.key != license_.issuer.key or clc.principal.object != license_.issuer.object:
             continue
-        if clc.principal.key == license_.issuer.key and clc.principal.object == license_.issuer.object:
-            if found is not None:
-                raise ChainError("two different licensor certificates claim to have issued the licence")
-            found = clc
-    if found is not None:
-        found.verify()
-        if license_.issued_time not in found.issuance.widened(CLC_TOLERANCE):
+        if found is not None:
+            raise ChainError("two different licensor certificates claim to be one issuer")
+        clc.verify()
+        if license_.issued_time not in clc.issuance.widened(CLC_TOLERANCE):
             raise ValidityError("the licence was issued outside the range of its licensor certificate")
+        found = clc
     return found
+
+
+def _licensor_certificate(text: str) -> ClientLicensorCertificate | None:
+    """None for other documents, among them owner licences, which are never read strictly (wire facts 8)."""
+    try:
+        return ClientLicensorCertificate.read(text)
+    except XrmlError:
+        if LICENSOR_CERTIFICATE in text:
+            raise ChainError("a licensor certificate is malformed") from None
+        return None
 
 
 def close_server_chain(leaf: Document, issuers: Sequence[IssuingCertificate], roots: Mapping[KeyId, PublicKey]) -> None:

@@ -1,0 +1,261 @@
+"""Who may do what with a document ([MS-RMPR] 3.4.4.1): rights data against one account and its groups.
+
+Rules:
+1. The owner of the publishing licence has OWNER and nothing else stands beside it, whatever the rights data says.
+2. A super user has OWNER, where the administrator switched that on; every use of it is an alert in the audit.
+3. Everybody else has what is granted to the account by ID, by e-mail address or alias, to a group that holds it at any
+   depth, or to Anyone. Who is granted OWNER has OWNER alone.
+4. PRECONDITIONLIST narrows every grant but the owner's. A condition whose end has passed grants nothing; one that has
+   not begun yet is written, so that a reader can fetch the licence early.
+5. One right granted several times is written once: unconditional where one of the grants is, else as long as the best
+   grant that is valid now lasts. Never is a moment granted that no grant gives.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rmsserver.ports import Directory
+from rmsserver.state import AuditTrail, ServerState
+from rmsserver.xrml.rac import RightsAccountCertificate
+from rmsserver.xrml.rights import (
+    OWNER,
+    ApplicationData,
+    Grantee,
+    Policy,
+    Right,
+    RightsData,
+    TimeConditions,
+)
+from rmsserver.xrml.use_license import OWNER_RIGHT, UseRight
+from rmsserver.xrml.values import TimeRange
+
+WINDOWS = "Windows"
+_FOREVER = dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+def fold(name: str) -> str:
+    """An e-mail address or SID in the form it is compared in.
+
+    Letters compare without case, but no other character ever becomes an ASCII one: U+212A (Kelvin sign) is not "k", or
+    an address that somebody else may register would stand for the one that was granted.
+    """
+    if name.isascii():
+        return name.lower()
+    return "".join(c if not c.isascii() and c.lower().isascii() else _lower(c) for c in name)
+
+
+def _lower(character: str) -> str:
+    lower = character.lower()
+    return lower if len(lower) == 1 else character
+
+
+# --- who asks ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An account as rights see it: (ID type, ID) pairs and e-mail addresses, folded.
+
+    `directory_sid` is the SID under which our directory knows it; None for accounts of others, which are in no group.
+    """
+
+    ids: frozenset[tuple[str, str]]
+    emails: frozenset[str]
+    directory_sid: str | None = None
+
+    def is_named_by(self, grantee: Grantee) -> bool:
+        """By ID where one is given, or by e-mail address."""
+        if grantee.id_type == "Internal":
+            return False
+        return (fold(grantee.id_type), fold(grantee.id)) in self.ids or fold(grantee.email) in self.emails
+
+
+def identify(rac: RightsAccountCertificate, state: ServerState, directory: Directory) -> Reader | None:
+    """The reader that a verified RAC stands for; None where the account must not have anything.
+
+    What our directory says of a SID it knows goes before what the RAC says, which may be a year old: addresses that were
+    taken away do not count, new aliases do, a disabled account has nothing. An account of our own that the directory no
+    longer knows has nothing either. For accounts of others the RAC's address and aliases count. Raises PortUnavailable.
+    """
+    id_type, identity = rac.account
+    if id_type == WINDOWS:
+        known = directory.by_sid(identity)
+        if known is not None:
+            sids = {identity, known.account.sid, *known.sid_history}
+            ids = frozenset((fold(WINDOWS), fold(sid)) for sid in sids)
+            return Reader(ids, _addresses(known.emails), known.account.sid) if known.enabled else None
+        if rac.issuer.public_key == state.licensor.key.public:
+            return None
+    return Reader(frozenset({(fold(id_type), fold(identity))}), _addresses((rac.email, *rac.email_aliases)))
+
+
+def _addresses(emails: Iterable[str]) -> frozenset[str]:
+    return frozenset(fold(email.strip()) for email in emails) - {""}
+
+
+# --- what was granted --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class UsagePolicy:
+    """What rights data or a template says, arranged for looking up one account among many grants."""
+
+    rights: tuple[Right, ...]
+    preconditions: TimeConditions
+    policies: tuple[Policy, ...]
+    application_data: tuple[ApplicationData, ...]
+    revocation: str | None
+    by_email: Mapping[str, list[int]] = field(repr=False, compare=False)
+    by_id: Mapping[tuple[str, str], list[int]] = field(repr=False, compare=False)
+    for_anyone: Sequence[int] = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, data: RightsData) -> UsagePolicy:
+        return cls.build(
+            data.rights,
+            preconditions=data.preconditions,
+            policies=data.policies,
+            application_data=data.application_data,
+            revocation=data.revocation,
+        )
+
+    @classmethod
+    def build(
+        cls,
+        rights: tuple[Right, ...],
+        *,
+        preconditions: TimeConditions,
+        policies: tuple[Policy, ...] = (),
+        application_data: tuple[ApplicationData, ...] = (),
+        revocation: str | None = None,
+    ) -> UsagePolicy:
+        by_email: dict[str, list[int]] = {}
+        by_id: dict[tuple[str, str], list[int]] = {}
+        for_anyone: list[int] = []
+        for index, right in enumerate(rights):
+            grantee = right.grantee
+            if grantee.is_anyone:
+                for_anyone.append(index)
+            elif grantee.id_type != "Internal":
+                if grantee.email:
+                    by_email.setdefault(fold(grantee.email), []).append(index)
+                if grantee.id:
+                    by_id.setdefault((fold(grantee.id_type), fold(grantee.id)), []).append(index)
+        return cls(rights, preconditions, policies, application_data, revocation, by_email, by_id, for_anyone)
+
+    @property
+    def group_candidates(self) -> list[str]:
+        """Every e-mail address and SID named: any of them may be a group."""
+        return [*self.by_email, *(id_ for id_type, id_ in self.by_id if id_type == fold(WINDOWS))]
+
+    def granted_to(self, reader: Reader, groups: frozenset[str]) -> list[Right]:
+        """The grants that mean this reader, in the order they stand."""
+        found = set(self.for_anyone)
+        for email in reader.emails | groups:
+            found.update(self.by_email.get(email, ()))
+        for identity in reader.ids | {(fold(WINDOWS), group) for group in groups}:
+            found.update(self.by_id.get(identity, ()))
+        return [self.rights[index] for index in sorted(found)]
+
+
+# --- evaluation --------------------------------------------------------------------------------------------------------
+
+
+def evaluate_rights(
+    policy: UsagePolicy,
+    owner: Grantee | None,
+    reader: Reader,
+    directory: Directory,
+    state: ServerState,
+    trail: AuditTrail,
+    now: dt.datetime,
+) -> tuple[UseRight, ...]:
+    """The rights of a use licence for `reader`; none where nothing is granted. Raises PortUnavailable."""
+    if owner is not None and reader.is_named_by(owner):
+        return (OWNER_RIGHT,)
+    super_users = _super_user_group(state)
+    groups = _groups(reader, [*policy.group_candidates, *super_users], directory)
+    if not groups.isdisjoint(super_users):
+        trail.alert(f"super user: {reader.directory_sid} opened a document")
+        return (OWNER_RIGHT,)
+    return merge_grants(policy.granted_to(reader, groups), policy.preconditions, now)
+
+
+def _super_user_group(state: ServerState) -> tuple[str, ...]:
+    group = fold((state.super_user_group or "").strip()) if state.super_user_enabled else ""
+    return (group,) if group else ()
+
+
+def _groups(reader: Reader, candidates: list[str], directory: Directory) -> frozenset[str]:
+    if reader.directory_sid is None or not candidates:
+        return frozenset()
+    return directory.groups_of(reader.directory_sid, candidates) & frozenset(candidates)
+
+
+def merge_grants(grants: Iterable[Right], preconditions: TimeConditions, now: dt.datetime) -> tuple[UseRight, ...]:
+    """Each right once, in the form and place in which it stands first; what grants nothing any more is left out."""
+    first: dict[str, Right] = {}
+    conditions: dict[str, list[TimeConditions]] = {}
+    for right in grants:
+        name = right.name.lower()
+        first.setdefault(name, right)
+        conditions.setdefault(name, []).append(_both(right.conditions, preconditions))
+    merged: dict[str, UseRight] = {}
+    for name, right in first.items():
+        best = widest(conditions[name], now)
+        if best is not None:
+            merged[name] = UseRight(right.name, right.as_element, best)
+    return _owner_alone(merged, now)
+
+
+def _owner_alone(merged: dict[str, UseRight], now: dt.datetime) -> tuple[UseRight, ...]:
+    """OWNER stands alone and in form 1 (2.2.9.9.6). One that has not begun yet must not hide rights of today."""
+    owner = merged.pop(OWNER.lower(), None)
+    if owner is None:
+        return tuple(merged.values())
+    if merged and owner.conditions.span is not None and now < owner.conditions.span.start:
+        return tuple(merged.values())
+    return (UseRight(OWNER, False, owner.conditions),)
+
+
+def _both(one: TimeConditions, other: TimeConditions) -> TimeConditions:
+    """Conditions that both hold: the ranges' intersection (it may be empty), the fewer days."""
+    if not other:
+        return one
+    if not one:
+        return other
+    spans = [c.span for c in (one, other) if c.span is not None]
+    span = TimeRange(max(s.start for s in spans), min(s.end for s in spans)) if spans else None
+    return TimeConditions(span, min((c.days for c in (one, other) if c.days is not None), default=None))
+
+
+def widest(alternatives: Sequence[TimeConditions], now: dt.datetime) -> TimeConditions | None:
+    """The best of several conditions under which one right is granted; None where all of them are over.
+
+    Of those valid now the one that lasts longest, its range joined with the ranges of others of as many days: all of
+    them contain now, so the joined range holds no moment that none of them gives. Where none is valid yet, the one that
+    begins first.
+    """
+    live = [c for c in alternatives if c.span is None or max(c.span.start, now) < c.span.end]
+    current = [c for c in live if c.span is None or c.span.start <= now]
+    if not current:
+        return min(live, key=_beginning, default=None)
+    best = max(current, key=lambda c: (_end(c, now), c.days is None, c.span is None))
+    if best.span is None:
+        return best
+    spans = [c.span for c in current if c.span is not None and c.days == best.days]
+    return TimeConditions(TimeRange(min(s.start for s in spans), max(s.end for s in spans)), best.days)
+
+
+def _beginning(conditions: TimeConditions) -> tuple[dt.datetime, dt.timedelta]:
+    span = conditions.span
+    return (_FOREVER, dt.timedelta()) if span is None else (span.start, span.start - span.end)
+
+
+def _end(conditions: TimeConditions, now: dt.datetime) -> dt.datetime:
+    """Until when a use licence issued now is good."""
+    end = _FOREVER if conditions.span is None else conditions.span.end
+    return end if conditions.days is None else min(end, now + dt.timedelta(days=conditions.days))
