@@ -20,6 +20,8 @@ MAX_DEPTH = 64
 MAX_ELEMENTS = 200_000
 MAX_ATTRIBUTES = 16
 MAX_NAME_LENGTH = 128
+MAX_TAG_BYTES = 16_384
+"""Of a start tag in an envelope that has many attributes."""
 
 _BLANKS = " \t\r\n"
 """White space as XML knows it; `str.isspace` knows more."""
@@ -190,6 +192,7 @@ def scan_envelope(
     if b"<!DOCTYPE" in source:
         # Not even inside CDATA or a comment: then expat never meets an entity of the sender's.
         raise XrmlSyntaxError("a DOCTYPE has no place here")
+    _refuse_endless_tags(source)
     if b"<!" not in source:
         envelope = _cut_by_text(source, cut | whole)
         if envelope is not None and envelope.cuts:
@@ -198,6 +201,21 @@ def scan_envelope(
             _EnvelopeScanner(envelope.skeleton, frozenset(), frozenset(), max_depth).scan()
             return envelope
     return _EnvelopeScanner(source, cut, whole, max_depth).scan()
+
+
+def _refuse_endless_tags(source: bytes) -> None:
+    """Refuse 100,000 attributes in one tag before expat pays for them (threats X4, X5): it makes each name an object.
+
+    Tags are looked at one by one only where there are far more `=` than elements.
+    """
+    if source.count(b"=") <= 4 * source.count(b"<") + 64:
+        return
+    at = source.find(b"<")
+    while at >= 0:
+        end = at + 2 if source[at + 1 : at + 2] == b"!" else _tag_end(source, at)
+        if end - at > MAX_TAG_BYTES:
+            raise XrmlSyntaxError("an element has too many attributes")
+        at = source.find(b"<", end)
 
 
 @functools.cache

@@ -121,9 +121,7 @@ def test_an_element_that_may_stand_once_is_refused_twice(served: Served, operati
     assert (status, "soap:Client" in body, operation.requests) == (500, True, [])
 
 
-def test_elements_of_foreign_namespaces_and_attributes_mean_nothing(
-    served: Served, operation: Recorder
-) -> None:
+def test_elements_of_foreign_namespaces_and_attributes_mean_nothing(served: Served, operation: Recorder) -> None:
     """An element or attribute that only shares a field's name is not that field."""
     foreign = certify_body(XRML, persistent='<x:Persistent xmlns:x="urn:x">true</x:Persistent>')
     served.ask(SERVICE, envelope(foreign.replace("<requestParams>", '<requestParams Persistent="true">')))
