@@ -46,7 +46,7 @@ class EndpointAccess(StrEnum):
     """Everyone; who signs on nevertheless is known."""
     NOBODY = "nobody"
     LISTED = "listed"
-    """The accounts in `accounts`, by SID, login or group address."""
+    """The accounts in `accounts`, by SID, login or e-mail address."""
 
 
 class PassphraseSource(StrEnum):
@@ -125,31 +125,6 @@ class DecryptionBudget(_Table):
     window_seconds: Annotated[float, Field(gt=0, le=86_400)] = 3_600.0
 
 
-_REQUIRED = Endpoint(access=EndpointAccess.REQUIRED)
-_ANONYMOUS = Endpoint(access=EndpointAccess.ANONYMOUS)
-_NOBODY = Endpoint(access=EndpointAccess.NOBODY)
-
-DEFAULT_ENDPOINTS: Mapping[str, Endpoint] = {
-    "certification/certification.asmx": _REQUIRED,
-    "certification/server.asmx": _REQUIRED,
-    "certification/servicelocator.asmx": _REQUIRED,
-    "certification/machine.asmx": _REQUIRED,
-    "certification/servercertification.asmx": _NOBODY,
-    "certification/mobilecertification.asmx": _NOBODY,
-    "certification/precertification.asmx": _NOBODY,
-    "licensing/license.asmx": _REQUIRED,
-    "licensing/publish.asmx": _REQUIRED,
-    "licensing/editissuancelicense.asmx": _NOBODY,
-    "licensing/server.asmx": _REQUIRED,
-    "licensing/servicelocator.asmx": _REQUIRED,
-    "licensing/templatedistribution.asmx": _REQUIRED,
-    "decommission/decommission.asmx": _NOBODY,
-}
-"""As the product ships (wire facts 9): everyone signs on; the special pipelines are closed until accounts
-are added.
-"""
-
-
 class Config(BaseSettings):
     """One server process. Frozen; made by `load_config`."""
 
@@ -180,17 +155,13 @@ class Config(BaseSettings):
     audit: Audit = Audit()
     decryption_budget: DecryptionBudget = DecryptionBudget()
     sign_on: SignOn = SignOn()
-    endpoints: Mapping[str, Endpoint] = Field(default_factory=dict, validate_default=True)
-    """By path under the cluster's URL, in small letters; what is not set keeps its default."""
+    endpoints: Mapping[str, Endpoint] = Field(default_factory=dict)
+    """By path under the cluster's URL, letter case ignored; the others keep the product's defaults (auth/policy.py)."""
 
     @field_validator("endpoints", mode="after")
     @classmethod
-    def _complete_endpoints(cls, given: Mapping[str, Endpoint]) -> Mapping[str, Endpoint]:
-        folded = {path.lower().strip("/"): endpoint for path, endpoint in given.items()}
-        unknown = sorted(folded.keys() - DEFAULT_ENDPOINTS.keys())
-        if unknown:
-            raise ValueError(f"no such endpoint: {', '.join(unknown)}; known are {', '.join(DEFAULT_ENDPOINTS)}")
-        return {**DEFAULT_ENDPOINTS, **folded}
+    def _folded(cls, given: Mapping[str, Endpoint]) -> Mapping[str, Endpoint]:
+        return {path.lower().strip("/"): endpoint for path, endpoint in given.items()}
 
     @model_validator(mode="after")
     def _pairs(self) -> Config:
