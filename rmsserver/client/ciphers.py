@@ -25,6 +25,12 @@ from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from rmsserver.client.errors import ContentError
+from rmsserver.xrml.enabling_bits import (
+    RESERVED_CBC_4K,
+    RESERVED_CBC_4K_PADDED,
+    RESERVED_CBC_512,
+    RESERVED_ECB,
+)
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -39,11 +45,11 @@ _SIZE_DISAGREES = "The file's size field does not agree with its content; get th
 class ContentCipher(enum.IntEnum):
     """The cipher of a document's content. The value is the Reserved field of the content key's KeyHeader."""
 
-    ECB = 0xFFFF
-    CBC4K_NO_PADDING = 0xFFFE
-    CBC4K = 0xFFFD
+    ECB = RESERVED_ECB
+    CBC4K_NO_PADDING = RESERVED_CBC_4K
+    CBC4K = RESERVED_CBC_4K_PADDED
     """The default of current Windows clients."""
-    CBC512_NO_PADDING = 0xFFFC
+    CBC512_NO_PADDING = RESERVED_CBC_512
 
     @property
     def unit_bytes(self) -> int:

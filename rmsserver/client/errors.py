@@ -17,3 +17,36 @@ class PFileError(ClientError):
 
 class OutputError(ClientError):
     """A file cannot be written, or is there already and may not be replaced."""
+
+
+class TrustError(ClientError):
+    """A certificate or licence that does not chain to the root and server this client was set up with."""
+
+
+class SetupError(ClientError):
+    """The client's own store is missing something, is damaged, or is open to others."""
+
+
+class ServerUnreachableError(ClientError):
+    """No answer: wrong address, no network, TLS that cannot be verified, or a time-out."""
+
+
+class ServerAnswerError(ClientError):
+    """The server answered something that is no answer of the protocol."""
+
+
+class SignOnError(ClientError):
+    """The server did not accept the user name or password."""
+
+
+class ServiceFaultError(ClientError):
+    """The server refused a request. `name` is the short exception name of the protocol ([MS-RMPR]
+    3.1.4.5)."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class RefusedError(ClientError):
+    """The licence does not allow what was asked for."""

@@ -1,0 +1,105 @@
+"""Whom the client believes: pinned keys, kinds of issuers, owners' licences."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from rmsserver.client.ciphers import ContentCipher
+from rmsserver.client.errors import TrustError
+from rmsserver.client.publish import Grant, new_content_key, policy_of_grants, publish_offline
+from rmsserver.client.trust import ClusterTrust
+from rmsserver.xrml.document import Document
+from rmsserver.xrml.issuing import IssuingKind, issuer_xml, server_object_xml
+from rmsserver.xrml.keys import CryptoMode
+from rmsserver.xrml.use_license import UseLicense
+from tests import cluster as clusters
+from tests.client.peer import CLUSTER, TRUST, account, licensor
+from tests.cluster import NOW, guid, key, make_cluster, server_hierarchy
+
+OTHER = make_cluster(CryptoMode.MODE_2, "other")
+
+
+def test_a_chain_pins_its_root_and_its_server() -> None:
+    """Without a bundle the root is the one the chain ends at; with one it must be that."""
+    chain = CLUSTER.servers.licensor.chain
+    assert ClusterTrust.pin(chain) == TRUST
+    assert ClusterTrust.pin(chain, CLUSTER.servers.root.public) == TRUST
+    assert TRUST.mode is CryptoMode.MODE_2
+    with pytest.raises(TrustError, match="another root"):
+        ClusterTrust.pin(chain, OTHER.servers.root.public)
+
+
+def test_L8_a_chain_with_a_strange_link_pins_nothing() -> None:
+    """Each link is verified with the parent at its position: a foreign CA at the end does not help."""
+    own, other = CLUSTER.servers.licensor.chain, OTHER.servers.licensor.chain
+    for chain in ([*own[:3], other[3]], [own[0], *own[2:]], [own[0]], [], list(reversed(own))):
+        with pytest.raises(TrustError, match="not valid"):
+            ClusterTrust.pin(chain)
+
+
+def test_a_machine_issuer_cannot_be_a_server() -> None:
+    """Whoever holds a client bundle can sign under the SPC issuer, but nothing a client takes for a
+    server."""
+    machines = CLUSTER.machines
+    forged = clusters._issue(
+        IssuingKind.SERVER,
+        "forged slc",
+        server_object_xml(guid("forged"), "EXAMPLE", "HTTP://rms.example.com/_wmcs"),
+        key("forged slc", 2048),
+        machines.licensor.certificate.issuer_inner_surface,
+        machines.licensor.key,
+        CryptoMode.MODE_2,
+    )
+    with pytest.raises(TrustError, match="machine issuer"):
+        ClusterTrust.pin([forged.text, *machines.licensor.chain], machines.root.public)
+
+
+def test_L9_another_server_under_the_same_root_is_not_ours() -> None:
+    """Trust is by exact server key: a chain that closes at the pinned root is not enough."""
+    sibling = dataclasses.replace(TRUST, server=key("sibling", 2048).public)
+    rac = CLUSTER.account("reader@example.com")
+    with pytest.raises(TrustError, match="another server"):
+        sibling.close(Document.read(rac.chain[0]), rac.chain[1:], "The account certificate")
+    TRUST.close(Document.read(rac.chain[0]), rac.chain[1:], "The account certificate")
+
+
+def test_a_forged_server_certificate_with_the_right_key_name_fails() -> None:
+    """A chain of another root with the same server key does not close."""
+    rac = CLUSTER.account("reader@example.com")
+    with pytest.raises(TrustError):
+        TRUST.close(Document.read(rac.chain[0]), OTHER.servers.licensor.chain, "The account certificate")
+    with pytest.raises(TrustError):
+        TRUST.close(Document.read(rac.chain[0]), [], "The account certificate")
+
+
+def test_altered_text_is_not_trusted() -> None:
+    """One changed letter in the body."""
+    rac = CLUSTER.account("reader@example.com")
+    altered = rac.chain[0].replace("reader@example.com", "reader@exampIe.com")
+    with pytest.raises(TrustError, match="digest"):
+        TRUST.close(Document.read(altered), rac.chain[1:], "The account certificate")
+
+
+def test_an_owner_licence_needs_a_licensor_certificate_of_the_cluster() -> None:
+    """The owner's licence verifies with its CLC, and the CLC with the pinned server; other CLCs do not
+    count."""
+    author = account("author@example.com")
+    signer = licensor(author)
+    policy = policy_of_grants(author.email, [Grant.parse("a@b.example=VIEW")], NOW, None)
+    texts = publish_offline(policy, new_content_key(ContentCipher.CBC4K), author, signer, NOW)
+    license_, chain = UseLicense.read(texts[2]), list(texts[3:])
+    assert TRUST.close_owner_license(license_, chain).text == signer.clc.text
+    foreign = OTHER.author(OTHER.account("author@example.com"))
+    for wrong in ([], chain[1:], [*foreign.chain], [foreign.chain[0], *chain[1:]]):
+        with pytest.raises(TrustError):
+            TRUST.close_owner_license(license_, wrong)
+
+
+def test_a_self_made_root_is_not_the_pinned_one() -> None:
+    """A whole hierarchy with the same names but its own keys."""
+    copy = server_hierarchy(CryptoMode.MODE_2, "copy")
+    assert issuer_xml("", copy.root.public) != issuer_xml("", TRUST.root)
+    with pytest.raises(TrustError, match="another root"):
+        ClusterTrust.pin(copy.licensor.chain, TRUST.root)
