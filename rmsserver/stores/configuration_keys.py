@@ -340,7 +340,7 @@ def show(value: object) -> str:
         return _show_seconds(int(value.total_seconds()))
     if isinstance(value, (list, tuple, frozenset)):
         return ",".join(map(str, value)) or "none"
-    return str(value)
+    return str(value) or "(empty)"
 
 
 def show_stored(key: ConfigurationKey, value: Json) -> str:

@@ -51,7 +51,8 @@ class TokenBucketBudget:
             self._buckets.move_to_end(who)
             while len(self._buckets) > self._accounts:
                 self._buckets.popitem(last=False)
-            self._refill(bucket).tokens = max(0.0, bucket.tokens - 1.0)
+            self._refill(bucket)
+            bucket.tokens = max(0.0, bucket.tokens - 1.0)
             newly = bucket.tokens < 1.0 and not bucket.exhausted
             bucket.exhausted = bucket.exhausted or newly
             return newly

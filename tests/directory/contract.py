@@ -1,8 +1,9 @@
-"""What every `Directory` must do. A test module subclasses `DirectoryContract` and supplies the fixture `populated`.
+"""What every `Directory` must do. A test module subclasses `DirectoryContract` and supplies the fixture
+`populated`.
 
 `populated` is a directory in which the following stands, under names of its own choice:
-author (two addresses), reader, disabled (switched off); group inner holds author, group outer holds inner, group loop holds
-outer and inner holds loop; group other holds reader.
+author (two addresses), reader, disabled (switched off); group inner holds author, group outer holds inner,
+group loop holds outer and inner holds loop; group other holds reader.
 """
 
 from __future__ import annotations
@@ -119,7 +120,9 @@ class DirectoryContract:
         assert populated.directory.directory_of(DomainAccount("X\\y", "S-1-5-21-1-1-1-1")) is None
 
     def test_N2_hostile_names(self, populated: Populated) -> None:
-        """N2: names that mean something to LDAP, SQL or nobody find nobody, and the next question is answered."""
+        """N2: names that mean something to LDAP, SQL or nobody find nobody, and the next question is
+        answered.
+        """
         for name in HOSTILE:
             assert populated.directory.by_login(name) is None
             assert populated.directory.by_email(name) is None

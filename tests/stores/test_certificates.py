@@ -137,12 +137,16 @@ def test_home_open_to_others(home: Path) -> None:
 
 
 def test_trust(home: Path) -> None:
-    """RACs are trusted by the own SLC key alone; machines by the own issuer, the shipped one, and two roots."""
+    """RACs are trusted by the own SLC key alone; machines by the own issuer, the shipped one, and two
+    roots.
+    """
     store = new_store(home)
     certificates = store.load()
     keys, _ = new_cluster(CryptoMode.MODE_2)
     assert set(certificates.trusted_rac_issuers) == {keys.licensor.public.id}
-    shipped = {anchor.name: anchor.key.id for anchor in production_anchors() if anchor.is_root or anchor.is_machine_issuer}
+    shipped = {
+        anchor.name: anchor.key.id for anchor in production_anchors() if anchor.is_root or anchor.is_machine_issuer
+    }
     assert set(certificates.machine_roots) == {keys.root.public.id, shipped["Microsoft DRM Production Root"]}
     assert keys.machine_issuer.public.id in certificates.trusted_machine_issuers
     assert len(certificates.trusted_machine_issuers) == 2
@@ -157,7 +161,12 @@ def test_adding_a_machine_issuer(home: Path) -> None:
     assert issuer.principal.public_key.id in store.load().trusted_machine_issuers
     with pytest.raises(OperatorError, match="already"):
         store.trust_machine_issuer(file)
-    for wrong in (b"", b"<XrML>", other.machine_chain[-1].encode(), file.replace(b"ISSUEDTIME>20", b"ISSUEDTIME>21", 2)):
+    for wrong in (
+        b"",
+        b"<XrML>",
+        other.machine_chain[-1].encode(),
+        file.replace(b"ISSUEDTIME>20", b"ISSUEDTIME>21", 2),
+    ):
         with pytest.raises(OperatorError):
             store.trust_machine_issuer(wrong)
 

@@ -131,7 +131,9 @@ while True:
 
 
 def test_K5_killed_while_changing(directory: Path) -> None:
-    """K5: after kill -9 at any point the old or the new set is there; at most a stray file is named for removal."""
+    """K5: after kill -9 at any point the old or the new set is there; at most a stray file is named for
+    removal.
+    """
     for attempt in range(8):
         process = subprocess.Popen([sys.executable, "-c", _CHANGING, str(directory)], stdout=subprocess.PIPE)
         assert process.stdout is not None

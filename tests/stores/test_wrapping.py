@@ -78,7 +78,9 @@ def test_wrong_passphrase_is_one_line() -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("change", [{"n": 2**30}, {"kdf": "none"}, {"format": 2}, {"salt": "zz"}, {"n": 3}, {"key": ""}])
+@pytest.mark.parametrize(
+    "change", [{"n": 2**30}, {"kdf": "none"}, {"format": 2}, {"salt": "zz"}, {"n": 3}, {"key": ""}]
+)
 def test_changed_parameters_are_refused(change: dict[str, object]) -> None:
     """A changed file neither opens nor makes the server ask for a terabyte of memory."""
     sealed = {**json.loads(MasterKey.generate().seal("p", CHEAP)), **change}

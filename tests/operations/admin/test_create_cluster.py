@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import itertools
 import uuid
 
 import pytest
@@ -41,10 +42,12 @@ def _cluster(mode: CryptoMode) -> tuple[ClusterKeys, ClusterDocuments]:
 @pytest.mark.parametrize("mode", CryptoMode)
 @pytest.mark.parametrize("which", ["licensor_chain", "machine_chain"])
 def test_chains_close_at_the_root(mode: CryptoMode, which: str) -> None:
-    """Every link verifies with the parent at its position, fits the mode, and the last one with the root's key."""
+    """Every link verifies with the parent at its position, fits the mode, and the last one with the root's
+    key.
+    """
     keys, documents = _cluster(mode)
     chain = [IssuingCertificate.read(text) for text in getattr(documents, which)]
-    for child, parent in zip(chain, chain[1:], strict=False):
+    for child, parent in itertools.pairwise(chain):
         parent.issued(child)
         check_mode(child, mode)
     chain[-1].verify(keys.root.public)

@@ -1,0 +1,221 @@
+"""rmsserver.stores.configuration, configuration_keys and sql.configuration"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from rmsserver.errors import OperatorError
+from rmsserver.state import ApplicationExclusion, ServerState
+from rmsserver.stores.configuration import StateHolder
+from rmsserver.stores.configuration_keys import KEYS, configuration_key, default_text, show, show_stored
+from rmsserver.stores.sql import tables
+from rmsserver.stores.sql.configuration import SqlConfiguration
+from rmsserver.stores.sql.database import Database
+from rmsserver.xrml.keys import CryptoMode
+from rmsserver.xrml.values import Version, VersionSpan
+from tests.cluster import DAY, NOW, make_cluster
+from tests.stores.test_certificates import new_store
+
+BASE_URL = "http://rms.example.com/_wmcs"
+
+
+@pytest.fixture
+def configuration(database: Database) -> SqlConfiguration:
+    made = SqlConfiguration(database)
+    made.set("baseUrl", BASE_URL + "/")
+    return made
+
+
+@pytest.fixture
+def holder(tmp_path: Path, configuration: SqlConfiguration) -> StateHolder:
+    return StateHolder(new_store(tmp_path / "home"), configuration)
+
+
+def test_defaults(holder: StateHolder) -> None:
+    """What nobody set has the defaults of 3.1.3.3."""
+    state = holder.current()
+    assert state.base_url == BASE_URL
+    assert state.rac_validity == dt.timedelta(days=365)
+    assert state.temporary_rac_validity == dt.timedelta(minutes=15)
+    assert state.configuration_refresh_interval == dt.timedelta(seconds=30)
+    assert state.cryptographic_mode is CryptoMode.MODE_2
+    assert state.os_exclusion is None
+    assert not state.super_user_enabled
+    assert set(state.trusted_rac_issuers) == {state.licensor.key.public.id}
+
+
+def test_without_base_url(tmp_path: Path, database: Database) -> None:
+    """A cluster without its URL does not start, and the line says how to set it."""
+    with pytest.raises(OperatorError, match="config set baseUrl"):
+        StateHolder(new_store(tmp_path / "home"), SqlConfiguration(database))
+
+
+def test_refresh_only_when_the_version_moved(holder: StateHolder, configuration: SqlConfiguration) -> None:
+    """3.1.5: the same state object as long as the version is the same, a whole new one after."""
+    before = holder.current()
+    assert not holder.refresh()
+    assert holder.current() is before
+    configuration.set("racValidityTime", "30d")
+    assert holder.current() is before
+    assert holder.refresh()
+    assert holder.current().rac_validity == dt.timedelta(days=30)
+    assert before.rac_validity == dt.timedelta(days=365)
+
+
+def test_on_change(tmp_path: Path, configuration: SqlConfiguration) -> None:
+    """Caches are told after the new state is in place."""
+    told: list[ServerState] = []
+    holder = StateHolder(new_store(tmp_path / "home"), configuration, on_change=told.append)
+    configuration.touch()
+    holder.refresh()
+    assert told == [holder.current()]
+
+
+def test_K6_a_failed_refresh_keeps_the_state(
+    tmp_path: Path, holder: StateHolder, configuration: SqlConfiguration, database: Database
+) -> None:
+    """K6: with a damaged store or no database the old state stays, and the next refresh heals."""
+    before = holder.current()
+    configuration.touch()
+    key = tmp_path / "home" / "certificates" / "licensor.key"
+    whole = key.read_bytes()
+    key.write_bytes(b"")
+    assert not holder.refresh()
+    assert holder.current() is before
+    key.write_bytes(whole)
+    database.close()
+    (tmp_path / "state.db").rename(tmp_path / "away.db")
+    assert not holder.refresh()
+    assert holder.current() is before
+    (tmp_path / "away.db").rename(tmp_path / "state.db")
+    assert holder.refresh()
+
+
+def test_versions_wrap(configuration: SqlConfiguration, database: Database) -> None:
+    """3.1.6.1: after one million comes 1."""
+    with database.write() as connection:
+        row = tables.configuration.c.key == "configurationVersion"
+        connection.execute(update(tables.configuration).where(row).values(value=999_999))
+    configuration.touch()
+    assert configuration.version() == 1_000_000
+    configuration.touch()
+    assert configuration.version() == 1
+
+
+def test_reset(holder: StateHolder, configuration: SqlConfiguration) -> None:
+    """A key goes back to its default; baseUrl has none."""
+    configuration.set("superUserEnabled", "yes")
+    configuration.reset("SUPERUSERENABLED")
+    holder.refresh()
+    assert not holder.current().super_user_enabled
+    with pytest.raises(OperatorError, match="no default"):
+        configuration.reset("baseUrl")
+
+
+def test_every_kind_of_value(holder: StateHolder, configuration: SqlConfiguration) -> None:
+    """What an operator writes arrives typed in the state."""
+    for name, text in (
+        ("licensingUrl", "https://other.example.com/_wmcs/licensing/"),
+        ("spcExclusionPolicy", "6.1.7600"),
+        ("racExclusionPolicy", "ab" * 32),
+        ("applicationExclusionPolicy", "WINWORD.EXE=0-11.9.9.9, EXCEL.EXE=1-2"),
+        ("osExclusionEnabled", "on"),
+        ("superUserGroup", "super@example.com"),
+        ("racProxies", "S-1-5-21-1-2-3-1104 S-1-5-18"),
+        ("batchLimit", "7"),
+        ("externalLicensingUrl", "none"),
+    ):
+        configuration.set(name, text)
+    holder.refresh()
+    state = holder.current()
+    assert state.licensing_url == "https://other.example.com/_wmcs/licensing"
+    assert state.minimum_security_processor == Version(6, 1, 7600)
+    assert [bytes(key) for key in state.excluded_racs] == [b"\xab" * 32]
+    assert state.application_exclusions == (
+        ApplicationExclusion("WINWORD.EXE", VersionSpan("0", "11.9.9.9")),
+        ApplicationExclusion("EXCEL.EXE", VersionSpan("1", "2")),
+    )
+    assert state.os_exclusion == VersionSpan("0", "2.1.5.2600")
+    assert state.super_user_group == "super@example.com"
+    assert state.rac_proxies == {"S-1-5-21-1-2-3-1104", "S-1-5-18"}
+    assert state.batch_limit == 7
+    assert state.external_licensing_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("nonsense", "1"),
+        ("configurationVersion", "1"),
+        ("baseUrl", ""),
+        ("baseUrl", "ftp://x/"),
+        ("baseUrl", "http://"),
+        ("baseUrl", "http://x/?a=b"),
+        ("baseUrl", 'http://x/"><script>'),
+        ("baseUrl", "http://x:99999/"),
+        ("racValidityTime", "365"),
+        ("racValidityTime", "-1d"),
+        ("racValidityTime", "999999999d"),
+        ("superUserEnabled", "maybe"),
+        ("superUserGroup", "nobody"),
+        ("spcExclusionPolicy", "a.b"),
+        ("osExclusionPolicy", "2-1"),
+        ("applicationExclusionPolicy", "a/b.exe=0-1"),
+        ("racExclusionPolicy", "abc"),
+        ("batchLimit", "0"),
+        ("batchLimit", "٣"),
+    ],
+)
+def test_unacceptable(configuration: SqlConfiguration, name: str, text: str) -> None:
+    """A bad key or value is one line, and nothing is stored."""
+    before = configuration.read()
+    with pytest.raises(OperatorError) as caught:
+        configuration.set(name, text)
+    assert "\n" not in str(caught.value)
+    assert configuration.read() == before
+
+
+def test_every_key_has_a_field_and_a_default() -> None:
+    """The table and ServerState agree."""
+    for key in KEYS.values():
+        assert key.field in ServerState.__dataclass_fields__
+        assert default_text(key)
+        assert key.description
+
+
+def test_show() -> None:
+    """Values are shown as they are written."""
+    assert default_text(configuration_key("racvaliditytime")) == "365d"
+    assert default_text(configuration_key("tempRacValidityTime")) == "15m"
+    assert show_stored(configuration_key("creationTimeTolerance"), 90) == "90s"
+    assert show_stored(configuration_key("batchLimit"), 100) == "100"
+    assert show(["a", "b"]) == "a,b"
+
+
+def test_templates(holder: StateHolder, configuration: SqlConfiguration) -> None:
+    """A template is distributed, archived and removed; a new version replaces the old one and keeps it in
+    the history.
+    """
+    cluster = make_cluster(CryptoMode.MODE_2)
+    first, second = (cluster.template(issued=NOW - days * DAY).text for days in (2, 1))
+    assert first != second
+    now = dt.datetime.now(dt.UTC)
+    guid = configuration.put_template(first, now).guid
+    holder.refresh()
+    assert holder.current().published_templates[guid].text == first
+    assert configuration.put_template(second, now).revision == 2
+    configuration.archive_template(guid, archived=True)
+    holder.refresh()
+    assert holder.current().archived_templates[guid].text == second
+    assert not holder.current().published_templates
+    assert configuration.template_history(guid) == [first, second]
+    configuration.remove_template(guid)
+    holder.refresh()
+    assert not holder.current().archived_templates
+    assert configuration.template_history(guid) == []
+    with pytest.raises(OperatorError, match="no template"):
+        configuration.archive_template(guid, archived=False)
