@@ -128,6 +128,8 @@ class RmsChannel(HTTPChannel):
         self.transport.write(
             b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % (status, _REASONS[status])
         )
+        if not self.isSecure():
+            self.transport.loseWriteConnection()  # the client sees the end at once
         self._linger = self.callLater(_LINGER_SECONDS, self.loseConnection)
 
     def _discard(self, count: int) -> None:
