@@ -187,6 +187,14 @@ def test_L11_rac_of_the_other_mode_is_refused(mode_1: Cluster, mode_2: Cluster) 
         refused(own, chain, UnsupportedCryptographicSet, trusted_rac_issuers=trusted)
 
 
+def test_L11_hash_and_key_length_each_count(mode_1: Cluster, mode_2: Cluster) -> None:
+    """L11: a long key under SHA-1 is refused on a mode 2 cluster, and so is a short one under SHA-256."""
+    slc_key = mode_2.state.licensor.key
+    long, short = mode_2.account(READER), mode_2.account(READER, mode=mode_1.mode)
+    refused(mode_2, (signed_document(long.rac.body.surface, slc_key, mode_1.mode),), UnsupportedCryptographicSet)
+    refused(mode_2, (signed_document(short.rac.body.surface, slc_key, mode_2.mode),), UnsupportedCryptographicSet)
+
+
 def test_excluded_rac_is_refused(cluster: Cluster) -> None:
     """racExclusionPolicy lists public keys of RACs."""
     account = cluster.account(READER)
