@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from rmsserver.client.account import Account
 from rmsserver.client.ciphers import ContentCipher
 from rmsserver.client.errors import PFileError, RefusedError, TrustError
-from rmsserver.client.machine import SECURITY_PROCESSOR, platform_version
+from rmsserver.client.machine import CLIENT_VERSION, platform_version
 from rmsserver.client.services import Services
 from rmsserver.client.trust import ClusterTrust
 from rmsserver.xrml.chain import body_type_of, select_publishing_license
@@ -206,7 +206,7 @@ def _holds(right: UseRight, issued: dt.datetime, now: dt.datetime) -> bool:
 def _check_application(policies: Sequence[Policy]) -> None:
     ours = [policy for policy in policies if _is_us(policy)]
     if any(policy.list_type == "exclusion" for policy in ours):
-        raise RefusedError(f"This program, {APPLICATION} {SECURITY_PROCESSOR}, is excluded by the licence.")
+        raise RefusedError(f"This program, {APPLICATION} {CLIENT_VERSION}, is excluded by the licence.")
     included = any(policy.list_type == "inclusion" for policy in policies)
     if included and not any(policy.list_type == "inclusion" for policy in ours):
         raise RefusedError(
@@ -217,7 +217,7 @@ def _check_application(policies: Sequence[Policy]) -> None:
 def _is_us(policy: Policy) -> bool:
     if policy.filename.strip().lower() not in (APPLICATION, f"{APPLICATION}.exe"):
         return False
-    return _in_span(SECURITY_PROCESSOR, policy.minimum, policy.maximum)
+    return _in_span(CLIENT_VERSION, policy.minimum, policy.maximum)
 
 
 def _in_span(version: str, minimum: str, maximum: str) -> bool:

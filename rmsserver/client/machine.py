@@ -16,19 +16,30 @@ import re
 import uuid
 from dataclasses import dataclass, field
 
+from rmsserver import __version__
 from rmsserver.client.bundle import ClientBundle
 from rmsserver.client.errors import ServerAnswerError, TrustError
-from rmsserver.client.transport import HttpConnection
+from rmsserver.client.services import PIPELINE
+from rmsserver.client.transport import Answer, HttpConnection
 from rmsserver.xrml.chain import check_machine_modes, close_machine_chain, read_machine_chain
 from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import CryptoMode, PrivateKey
 from rmsserver.xrml.spc import SecurityProcessorCertificate, write_security_processor_certificate
-from rmsserver.xrml.values import Guid
+from rmsserver.xrml.values import Guid, Version
 
-SECURITY_PROCESSOR = "6.3.0.0"
-"""The version administrators exclude by: that of the generation of clients whose rules this one keeps."""
+CLIENT_VERSION = str(Version.parse(__version__))
+"""Four numbers: what administrators exclude machines and applications by."""
 _ENDPOINT = "/_rmsserver/machine-certificate"
+_NOT_SIGNED = (
+    "The server does not sign machine certificates; ask your administrator for a client bundle (--bundle)."
+)
+_REFUSALS = {
+    403: "Your account may not get a machine certificate; ask your administrator.",
+    422: "The server refused to sign this machine's certificate; ask your administrator, its log says why.",
+    503: "The server cannot sign machine certificates just now; try again later.",
+}
+_STATUSES = frozenset({200, 400, 404, 405, 415, *_REFUSALS})
 _ACTIVATION_URL = "file:///rmsclient"
 
 
@@ -67,8 +78,9 @@ def request_machine(connection: HttpConnection, base_url: str, mode: CryptoMode)
         "platform": platform_version(),
     }
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    answer = connection.post(base_url + _ENDPOINT, json.dumps(request).encode(), headers)
-    machine = Machine(key, _chain_of(answer.body if answer.status == 200 else b""))
+    url = base_url[: -len(PIPELINE)] + _ENDPOINT  # beside the protocol's own folder, not in it
+    answer = connection.post(url, json.dumps(request).encode(), headers, statuses=_STATUSES)
+    machine = Machine(key, _chain_of(answer))
     check_machine(machine, mode)
     return machine
 
@@ -85,8 +97,8 @@ def sign_machine(bundle: ClientBundle, mode: CryptoMode, now: dt.datetime) -> Ma
             hardware_digest=hardware_digest(mode),
             issuer_inner=issuer.issuer_inner_surface,
             platform=platform_version(),
-            manufacturer=f"rmsclient {SECURITY_PROCESSOR}",
-            repository=f"rmsclient secure repository {SECURITY_PROCESSOR}",
+            manufacturer=f"rmsclient desktop security processor {CLIENT_VERSION}",
+            repository=f"rmsclient secure repository {CLIENT_VERSION}",
             activation_url=_ACTIVATION_URL,
             issued=now,
             signing_key=bundle.issuer_key,
@@ -116,13 +128,13 @@ def check_machine(machine: Machine, mode: CryptoMode) -> None:
         raise TrustError("The machine certificate is for another key than this machine's.")
 
 
-def _chain_of(body: bytes) -> tuple[str, ...]:
+def _chain_of(answer: Answer) -> tuple[str, ...]:
+    if answer.status != 200:
+        raise ServerAnswerError(_REFUSALS.get(answer.status, _NOT_SIGNED))
     try:
-        chain = json.loads(body)["chain"]
+        chain = json.loads(answer.body)["chain"]
         if not isinstance(chain, list) or not all(isinstance(text, str) for text in chain):
             raise ValueError
     except (ValueError, KeyError, TypeError):
-        raise ServerAnswerError(
-            "The server does not sign machine certificates; ask your administrator for a client bundle (--bundle)."
-        ) from None
+        raise ServerAnswerError(_NOT_SIGNED) from None
     return tuple(chain)

@@ -18,7 +18,7 @@ from pathlib import Path
 from rmsserver.client.account import Account, Licensor
 from rmsserver.client.ciphers import ContentCipher
 from rmsserver.client.errors import ClientError, ServerAnswerError, TrustError
-from rmsserver.client.machine import SECURITY_PROCESSOR
+from rmsserver.client.machine import CLIENT_VERSION
 from rmsserver.client.output import atomic_output
 from rmsserver.client.pfile import PFileDraft, PFileVersion, Progress, write_pfile
 from rmsserver.client.services import Services
@@ -128,7 +128,7 @@ def publish_offline(
     clc = licensor.clc
     if now not in clc.issuance:
         raise TrustError("Your licensor certificate is not valid now; run rmsclient bootstrap again.")
-    issuer = clc.principal.object_and_key_surface + level_xml("SDK", SECURITY_PROCESSOR)
+    issuer = clc.principal.object_and_key_surface + level_xml("SDK", CLIENT_VERSION)
     work, metadata = object_xml("", "MS-GUID", policy.work_id.braced), owner_metadata_xml(account.email)
     license_ = write_publishing_license(
         descriptor=policy.descriptor,

@@ -22,6 +22,8 @@ from rmsserver.client.errors import ClientError, ServerAnswerError, ServerUnreac
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 CONNECT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 120.0
+SOAP_STATUSES = frozenset({200, 500})
+"""An answer, or a fault."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,25 @@ class HttpConnection:
         if credentials is not None:
             self._session.auth = _ChallengedAuth(credentials)
 
-    def post(self, url: str, data: bytes, headers: dict[str, str]) -> Answer:
-        """Send one request. Raises SignOnError, ServerUnreachableError or ServerAnswerError."""
-        return self._send("POST", url, data, headers)
+    def post(
+        self, url: str, data: bytes, headers: dict[str, str], *, statuses: frozenset[int] = SOAP_STATUSES
+    ) -> Answer:
+        """Send one request. An answer of another status than `statuses` is an error.
+
+        Raises SignOnError, ServerUnreachableError or ServerAnswerError.
+        """
+        return self._send("POST", url, data, headers, statuses)
 
     def get(self, url: str) -> Answer:
         """Fetch, for service descriptions. Raises as `post`."""
-        return self._send("GET", url, None, {})
+        return self._send("GET", url, None, {}, frozenset({200}))
 
     def close(self) -> None:
         self._session.close()
 
-    def _send(self, method: str, url: str, data: bytes | None, headers: dict[str, str]) -> Answer:
+    def _send(
+        self, method: str, url: str, data: bytes | None, headers: dict[str, str], statuses: frozenset[int]
+    ) -> Answer:
         self.check_address(url)
         try:
             with self._session.request(
@@ -86,7 +95,7 @@ class HttpConnection:
                 allow_redirects=False,
                 timeout=(CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S),
             ) as response:
-                return self._read(response, url)
+                return self._read(response, url, statuses)
         except (requests.RequestException, PermissionError, KeyError) as error:
             # requests_ntlm raises the last two where a server breaks off the handshake.
             raise _explain(error, url) from None
@@ -101,10 +110,10 @@ class HttpConnection:
                 f"{_shown(url)} has no TLS; use https://, or --allow-http where the network is safe."
             )
 
-    def _read(self, response: requests.Response, url: str) -> Answer:
+    def _read(self, response: requests.Response, url: str, statuses: frozenset[int]) -> Answer:
         if response.status_code == 401:
             raise SignOnError(_sign_on_refused(response.headers.get("WWW-Authenticate", ""), url))
-        if response.status_code not in (200, 500):
+        if response.status_code not in statuses:
             raise ServerAnswerError(f"{_shown(url)} answered HTTP status {response.status_code}.")
         body = bytearray()
         for chunk in response.iter_content(65_536):

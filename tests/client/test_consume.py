@@ -14,6 +14,7 @@ import pytest
 from rmsserver.client.ciphers import ContentCipher
 from rmsserver.client.consume import Licenses, OpenedLicense, Use, open_licenses
 from rmsserver.client.errors import PFileError, RefusedError, ServiceFaultError, TrustError
+from rmsserver.client.machine import CLIENT_VERSION
 from rmsserver.client.pfile import PFileDraft, PFileVersion, read_pfile, write_pfile
 from rmsserver.client.publish import Grant, new_content_key, policy_of_grants, publish_offline
 from rmsserver.client.services import Services
@@ -242,16 +243,16 @@ def test_conditions_in_time(rights: list[UseRight], now: dt.datetime, holds: boo
 @pytest.mark.parametrize(
     ("policies", "allowed"),
     [
-        ([Policy("exclusion", "rmsclient", "1.0.0.0", "9.0.0.0")], False),
-        ([Policy("exclusion", "RMSClient.exe", "6.3.0.0", "6.3.0.0")], False),
-        ([Policy("exclusion", "rmsclient", "1.0.0.0", "5.0.0.0")], True),
+        ([Policy("exclusion", "rmsclient", "0.0.0.0", "9999.0.0.0")], False),
+        ([Policy("exclusion", "RMSClient.exe", CLIENT_VERSION, CLIENT_VERSION)], False),
+        ([Policy("exclusion", "rmsclient", "9998.0.0.0", "9999.0.0.0")], True),
         ([Policy("exclusion", "winword.exe", "1.0.0.0", "99.0.0.0")], True),
         ([Policy("exclusion", "rmsclient", "x", "y")], False),
         ([Policy("inclusion", "winword.exe", "1.0.0.0", "99.0.0.0")], False),
         (
             [
                 Policy("inclusion", "winword.exe", "1.0.0.0", "99.0.0.0"),
-                Policy("inclusion", "rmsclient.exe", "6.0.0.0", "7.0.0.0"),
+                Policy("inclusion", "rmsclient.exe", "0.0.0.0", "9999.0.0.0"),
             ],
             True,
         ),

@@ -11,7 +11,14 @@ import pytest
 
 from rmsserver.client.bundle import ClientBundle
 from rmsserver.client.errors import ServerAnswerError, SetupError, TrustError
-from rmsserver.client.machine import Machine, check_machine, platform_version, request_machine, sign_machine
+from rmsserver.client.machine import (
+    CLIENT_VERSION,
+    Machine,
+    check_machine,
+    platform_version,
+    request_machine,
+    sign_machine,
+)
 from rmsserver.client.transport import HttpConnection
 from rmsserver.xrml.chain import close_machine_chain, read_machine_chain
 from rmsserver.xrml.keys import CryptoMode, PrivateKey, PublicKey
@@ -41,7 +48,7 @@ def test_the_cluster_signs_what_the_machine_sends() -> None:
         made = request_machine(HttpConnection(), f"{server.url}/_wmcs", CryptoMode.MODE_2)
     (request,) = server.received
     sent = json.loads(request.body)
-    assert request.path == "/_wmcs/_rmsserver/machine-certificate"
+    assert request.path == "/_rmsserver/machine-certificate"
     assert set(sent) == {"modulus", "hardware_digest", "platform"}
     assert len(base64.b64decode(sent["hardware_digest"])) == 32
     assert base64.b64decode(sent["modulus"]) == made.key.public.modulus.to_bytes(256)
@@ -52,14 +59,28 @@ def test_the_cluster_signs_what_the_machine_sends() -> None:
 def test_another_answer_says_what_to_do(body: bytes) -> None:
     """A server that does not sign machine certificates."""
     with serving(lambda _r: Reply(200, body)) as server, pytest.raises(ServerAnswerError, match="--bundle"):
-        request_machine(HttpConnection(), server.url, CryptoMode.MODE_2)
+        request_machine(HttpConnection(), f"{server.url}/_wmcs", CryptoMode.MODE_2)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(403, "may not"), (404, "--bundle"), (422, "refused"), (503, "later"), (418, "418")],
+)
+def test_a_refusal_says_what_to_do(status: int, advice: str) -> None:
+    """Each status of the endpoint has its line; nothing of the body is repeated."""
+    with (
+        serving(lambda _r: Reply(status, b'{"error": "inside"}')) as server,
+        pytest.raises(ServerAnswerError, match=advice) as caught,
+    ):
+        request_machine(HttpConnection(), f"{server.url}/_wmcs", CryptoMode.MODE_2)
+    assert "inside" not in str(caught.value)
 
 
 def test_a_certificate_for_another_key_is_refused() -> None:
     """The server answers with somebody else's certificate."""
     chain = json.dumps({"chain": list(machine("somebody").chain)}).encode()
     with serving(lambda _r: Reply(200, chain)) as server, pytest.raises(TrustError, match="another key"):
-        request_machine(HttpConnection(), server.url, CryptoMode.MODE_2)
+        request_machine(HttpConnection(), f"{server.url}/_wmcs", CryptoMode.MODE_2)
 
 
 @pytest.mark.parametrize("mode", CryptoMode)
@@ -70,7 +91,7 @@ def test_a_bundle_signs_what_a_server_accepts(mode: CryptoMode) -> None:
     bundle = ClientBundle(cluster.servers.root.public, issuer.chain, issuer.key)
     made = sign_machine(bundle, mode, NOW)
     close_machine_chain(read_machine_chain(made.chain), cluster.state.trusted_machine_issuers, {})
-    assert str(made.spc.security_processor_version) == "6.3.0.0"
+    assert str(made.spc.security_processor_version) == CLIENT_VERSION
     assert sign_machine(bundle, mode, NOW).key.public != made.key.public
 
 
