@@ -25,6 +25,7 @@ from rmsserver.xrml.document import signed_document
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.values import TimeRange, Version
 from tests.cluster import DAY, NOW, Account, Cluster, server_hierarchy
+from tests.shared import genuine
 
 READER = "reader@example.com"
 
@@ -324,3 +325,19 @@ def test_strangers_do_not_fill_the_cache(mode_2: Cluster, stranger: Cluster) -> 
             stranger.account(READER).chain, mode_2.caller(READER), mode_2.state, NOW, verified=cache
         )
     assert len(cache) == 0
+
+
+def test_genuine_rac_is_accepted_while_it_lasts(mode_1: Cluster) -> None:
+    """The RAC of [MS-RMPR] 4.5, where its issuer is trusted, within its VALIDITYTIME."""
+    text = genuine("mode1-rac")
+    issuer = RightsAccountCertificate.read(text).issuer.public_key
+    state = dataclasses.replace(
+        mode_1.state,
+        trusted_rac_issuers={issuer.id: issuer},
+        minimum_security_processor=Version.parse("6.1.7600.16385"),
+    )
+    then = dt.datetime(2010, 6, 12, tzinfo=dt.UTC)
+    rac = verify_account_certificate((text,), mode_1.caller(READER), state, then)
+    assert rac.email == "owner@contoso.com"
+    with pytest.raises(InvalidPersonaCertTime):
+        verify_account_certificate((text,), mode_1.caller(READER), state, NOW)

@@ -24,14 +24,17 @@ from rmsserver.errors import (
 from rmsserver.operations.certify import CertifyRequest, certify
 from rmsserver.ports import Ports, PortUnavailable
 from rmsserver.state import AuthenticationType, FederatedAccount, RequestContext
+from rmsserver.xrml import surface
 from rmsserver.xrml.chain import close_server_chain
 from rmsserver.xrml.document import signed_document
 from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import PrivateKey, PublicKey
 from rmsserver.xrml.rac import RightsAccountCertificate
+from rmsserver.xrml.spc import SecurityProcessorCertificate
 from rmsserver.xrml.values import Guid, TimeRange, Version
 from tests.cluster import ALWAYS, DAY, MACHINE_NAMES, NOW, Cluster, key, known, machine_hierarchy, server_hierarchy
 from tests.operations.weak_keys import WEAK_MODULI
+from tests.shared import genuine
 
 AUTHOR = "author@example.com"
 STAND_IN = bytes(16)
@@ -461,3 +464,25 @@ def test_K4_the_detail_names_clock_and_range(mode_2: Cluster) -> None:
     assert "2026-01-05 09:30" in caught.value.detail
     assert "2258" in caught.value.detail
     assert "2026" not in caught.value.text
+
+
+def test_certificate_has_the_shape_of_a_genuine_one(mode_1: Cluster) -> None:
+    """Element for element the same as the RAC of [MS-RMPR] 4.5, apart from texts."""
+
+    def shape(text: str) -> list[tuple[str, tuple[str, ...]]]:
+        return [(e.tag, tuple(e.attributes)) for e in surface.parse(text).walk()]
+
+    assert shape(ask(mode_1)[0]) == shape(genuine("mode1-rac"))
+
+
+def test_machine_certificate_of_a_genuine_client_fits(mode_1: Cluster) -> None:
+    """A genuine SPC, had it our issuer: its machine gets a RAC that repeats its OBJECT and levels."""
+    spc, issuer = SecurityProcessorCertificate.read(genuine("mode1-spc")), mode_1.machines.licensor
+    body = spc.body.surface.replace(spc.issuer.inner_surface, issuer.certificate.issuer_inner_surface)
+    body = body.replace("2010-06-11T20:46", "2026-02-01T00:00")
+    rac = read(ask(mode_1, (signed_document(body, issuer.key, mode_1.mode), *issuer.chain)))
+    assert rac.machine is not None
+    assert rac.machine.object.surface == spc.principal.object.surface
+    assert rac.machine.levels == {
+        name: spc.principal.levels[name] for name in ("Manufacturer", "Platform", "Repository")
+    }

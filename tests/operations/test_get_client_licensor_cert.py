@@ -23,6 +23,7 @@ from rmsserver.errors import (
 from rmsserver.operations.get_client_licensor_cert import GetClientLicensorCertRequest, get_client_licensor_cert
 from rmsserver.ports import IssuedLicensor, LicensorRegister, Ports, PortUnavailable
 from rmsserver.state import RequestContext
+from rmsserver.xrml import surface
 from rmsserver.xrml.chain import close_server_chain, find_licensor
 from rmsserver.xrml.clc import ClientLicensorCertificate
 from rmsserver.xrml.document import signed_document
@@ -30,6 +31,7 @@ from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import KeyId
 from rmsserver.xrml.values import Guid, TimeRange
 from tests.cluster import ALWAYS, DAY, NOW, Author, Cluster, key, server_hierarchy
+from tests.shared import genuine
 
 AUTHOR = "author@example.com"
 READER = "reader@example.com"
@@ -291,3 +293,13 @@ def test_K4_expired_server_certificate_issues_nothing(mode_2: Cluster) -> None:
     ports = mode_2.ports(ready_keys=1)
     refused(mode_2.with_state(licensor=licensor), UnspecifiedError, ports=ports)
     assert ports.key_pool.take(2048) == key("pool 0", 2048)
+
+
+def test_certificate_has_the_shape_of_a_genuine_one(mode_1: Cluster) -> None:
+    """Element for element the same as the CLC of [MS-RMPR] 4.5, apart from texts (no extranet point here)."""
+    outside = "http://rms.example.net/_wmcs/licensing"
+
+    def shape(text: str) -> list[tuple[str, tuple[str, ...]]]:
+        return [(e.tag, tuple(e.attributes)) for e in surface.parse(text).walk()]
+
+    assert shape(ask(mode_1.with_state(external_licensing_url=outside))[0]) == shape(genuine("mode1-clc"))
