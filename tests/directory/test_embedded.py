@@ -296,3 +296,26 @@ def test_a_large_directory_stays_fast(database: Database, rows: SqlAccounts) -> 
         asked = [f"g{n}@x.y", f"g{n + 1}@x.y"]
         assert directory.groups_of(f"S-1-5-21-1-2-3-{n}", asked) == {f"g{n}@x.y"}
     assert time.perf_counter() - start < 3.0
+
+
+def test_a_user_in_very_many_groups(
+    database: Database, rows: SqlAccounts, administration: DirectoryAdministration
+) -> None:
+    """A user in 100,000 groups is judged in well under a second, and one candidate who is a person costs nothing."""
+    sid = administration.add_user("author", []).sid
+    size = range(100_000)
+    with database.write() as connection:
+        connection.execute(
+            insert(groups),
+            [{"sid": f"S-1-5-21-9-9-9-{n}", "email": f"g{n}@x.y", "email_folded": f"g{n}@x.y"} for n in size],
+        )
+        connection.execute(
+            insert(group_members), [{"group_sid": f"S-1-5-21-9-9-9-{n}", "member_sid": sid} for n in size]
+        )
+    directory = EmbeddedDirectory(rows)
+    start = time.perf_counter()
+    assert directory.groups_of(sid, ["g5@x.y", "person@x.y"]) == {"g5@x.y"}
+    assert time.perf_counter() - start < 1.0
+    start = time.perf_counter()
+    assert directory.groups_of(sid, ["person@x.y"]) == frozenset()
+    assert time.perf_counter() - start < 0.1
