@@ -44,8 +44,12 @@ _CIPHERS = {
 
 @click.command()
 @file_argument
-@click.option("--grant", "grants", multiple=True, metavar="WHO=RIGHTS", help="For example reader@example.com=VIEW.")
-@click.option("--template", metavar="ID", help="Use a template of your organisation: see rmsclient templates.")
+@click.option(
+    "--grant", "grants", multiple=True, metavar="WHO=RIGHTS", help="For example reader@example.com=VIEW."
+)
+@click.option(
+    "--template", metavar="ID", help="Use a template of your organisation: see rmsclient templates."
+)
 @click.option("--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="End of all grants, UTC.")
 @click.option("--online", is_flag=True, help="Have the server sign the licence instead of this machine.")
 @click.option(
@@ -72,7 +76,8 @@ def protect(
     password_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Write a protected copy of FILE, by default beside it as FILE.pfile. FILE itself stays as it is.
+    """Write a protected copy of FILE, by default beside it: report.txt becomes report.ptxt,
+    report.docx becomes report.docx.pfile. FILE itself stays as it is.
 
     Rights: VIEW, EDIT, PRINT, EXTRACT (copy), EXPORT (save unprotected), OWNER (everything), or any name an
     application knows. You keep every right.
@@ -89,13 +94,15 @@ def protect(
         end = until.replace(tzinfo=dt.UTC) if until else None
         parsed = [publish.Grant.parse(grant) for grant in grants]
         policy = publish.policy_of_grants(profile.account.email, parsed, moment, end)
-    target = output or file.with_name(file.name + ".pfile")
+    target = output or publish.protected_name(file)
     wrapping = publish.Wrapping(PFileVersion.parse(version), _CIPHERS[cipher], int(key_bits))
     sign = _publisher(profile, policy, online, password_file, moment)
     with progress_bar("Protecting", file.stat().st_size) as progress:
         size = publish.protect_file(file, target, wrapping, sign, overwrite=force, progress=progress)
     if as_json:
-        print_json({"file": str(target), "bytes": size, "owner": profile.account.email, "work": policy.work_id})
+        print_json(
+            {"file": str(target), "bytes": size, "owner": profile.account.email, "work": policy.work_id}
+        )
     else:
         click.echo(f"{target}: protected.")
 
@@ -136,7 +143,7 @@ def _publisher(
 @force_option
 @password_option
 @json_option
-@example("rmsclient open report.txt.pfile\nrmsclient open report.txt.pfile -o report.txt")
+@example("rmsclient open report.ptxt\nrmsclient open report.ptxt -o report.txt")
 def open_(file: Path, output: Path | None, force: bool, password_file: Path | None, as_json: bool) -> None:
     """Show a protected file, or with -o save an unprotected copy, as far as you were granted that.
 
@@ -205,7 +212,7 @@ def _tell_opened(
 @click.command()
 @file_argument
 @json_option
-@example("rmsclient info report.txt.pfile")
+@example("rmsclient info report.ptxt")
 def info(file: Path, as_json: bool) -> None:
     """Tell about a protected file: who issued its licence, its chain, and who would be asked to open it.
 
@@ -238,7 +245,9 @@ def _tell_report(file: Path, report: FileReport) -> None:
         # Text, not markup: what stands in a file must not be taken for formatting.
         facts.add_row(f"{name}:", Text(_plain(value)))
     console.print(facts)
-    chain = Table("document", "issuer", "signature", "link", "trust", title="Licence and chain", title_justify="left")
+    chain = Table(
+        "document", "issuer", "signature", "link", "trust", title="Licence and chain", title_justify="left"
+    )
     for v in report.chain:
         chain.add_row(*(Text(_plain(cell)) for cell in (v.kind, v.issuer, v.signature, v.link, v.trust)))
     console.print(chain)
@@ -249,7 +258,10 @@ def _facts(file: Path, report: FileReport) -> list[tuple[str, str]]:
     rights = (
         ["encrypted to the server"]
         if report.rights is None
-        else [f"{g.who}: {', '.join(g.rights)}" + (f" until {g.until}" if g.until else "") for g in report.rights]
+        else [
+            f"{g.who}: {', '.join(g.rights)}" + (f" until {g.until}" if g.until else "")
+            for g in report.rights
+        ]
     )
     urls = [f"{name}: {url}" for name, url in report.licensing_urls.items()]
     rows = [

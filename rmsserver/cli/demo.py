@@ -62,7 +62,11 @@ class Demo:
 
     def rmsclient(self, who: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         """Run the client with a store of that person's own."""
-        environment = {**os.environ, "RMSCLIENT_HOME": str(self.home / f"client-of-{who}")}
+        environment = {
+            **os.environ,
+            "RMSCLIENT_HOME": str(self.home / f"client-of-{who}"),
+            "RMSCLIENT_PASSWORD": self.password_file.read_text().strip(),
+        }
         return subprocess.run(  # noqa: S603 - our own command
             [*_command("rmsclient"), *words], env=environment, cwd=cwd, capture_output=True, text=True, check=False
         )

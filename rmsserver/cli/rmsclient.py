@@ -30,7 +30,7 @@ def program() -> None:
     Example:
       rmsclient bootstrap --url https://rms.example.com --user author@example.com
       rmsclient protect report.txt --grant reader@example.com=VIEW,PRINT
-      rmsclient open report.txt.pfile
+      rmsclient open report.ptxt
     """
 
 

@@ -213,6 +213,19 @@ def _check_signed(signed: Sequence[str], unsigned: str, trust: ClusterTrust) -> 
         raise TrustError("The server sealed the licence to another key than its own.")
 
 
+_OWN_EXTENSIONS = frozenset(
+    {".txt", ".xml", ".jpg", ".jpeg", ".jpe", ".jfif", ".jt", ".pdf", ".png", ".tif", ".tiff", ".bmp", ".gif"}
+)
+
+
+def protected_name(source: Path) -> Path:
+    """Where a protected copy goes, named as other clients name it: `a.txt` to `a.ptxt`, others get `.pfile`
+    added."""
+    if source.suffix.lower() in _OWN_EXTENSIONS:
+        return source.with_suffix(f".p{source.suffix[1:]}")
+    return source.with_name(source.name + ".pfile")
+
+
 @dataclass(frozen=True)
 class Wrapping:
     """How a file is wrapped: container version, content cipher, key length in bits."""

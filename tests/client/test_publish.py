@@ -20,6 +20,7 @@ from rmsserver.client.publish import (
     policy_of_grants,
     policy_of_template,
     protect_file,
+    protected_name,
     publish_offline,
     publish_online,
 )
@@ -219,6 +220,15 @@ def test_a_new_server_certificate_is_not_sealed_to() -> None:
 
     with pytest.raises(TrustError, match="new certificate"):
         _online(Renewed())
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("a.txt", "a.ptxt"), ("a.PDF", "a.pPDF"), ("a.docx", "a.docx.pfile"), ("a", "a.pfile")],
+)
+def test_protected_copies_are_named_as_usual(source: str, target: str) -> None:
+    """Types that other clients know by an extension of their own, and the rest."""
+    assert protected_name(Path("/x") / source) == Path("/x") / target
 
 
 # --- files ----------------------------------------------------------------------------------------
