@@ -33,7 +33,17 @@ need_packages() {
         || die "apt-get could not install ${missing[*]}"
 }
 
-# make_environment [EXTRA] - .venv with rmsserver and its pinned packages; does nothing where that is up to date.
+# need_live_packages - a domain controller for the tests, and what building python-ldap takes (extra [ad]).
+need_live_packages() {
+    local python headers=()
+    python=$(find_python) || exit 2
+    "$python" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
+        || headers=(python3-dev)
+    need_packages samba samba-ad-provision samba-dsdb-modules winbind krb5-user ldb-tools \
+        gcc libldap2-dev libsasl2-dev libkrb5-dev libsasl2-modules-gssapi-mit gss-ntlmssp "${headers[@]}"
+}
+
+# make_environment [EXTRA,...] - .venv with rmsserver and its pinned packages; does nothing where that is up to date.
 make_environment() {
     local extra=${1:-} python stamp wanted
     python=$(find_python) || exit 2

@@ -27,6 +27,8 @@ class Populated:
     outer: tuple[str, str]
     loop: tuple[str, str]
     other: tuple[str, str]
+    domain: str = ""
+    """What stands before the backslash; "" where that is the directory's own name."""
 
     def login(self, name: str) -> DirectoryAccount:
         found = self.directory.by_login(name)
@@ -90,7 +92,8 @@ class DirectoryContract:
 
     def test_account_name(self, populated: Populated) -> None:
         """The account is called DOMAIN\\user."""
-        assert populated.author.account.name == f"{populated.directory.own_name}\\{populated.author_login}"
+        domain = populated.domain or populated.directory.own_name
+        assert populated.author.account.name == f"{domain}\\{populated.author_login}"
 
     def test_disabled(self, populated: Populated) -> None:
         """A disabled account is found, and says so."""
