@@ -5,8 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+import structlog
+
 from rmsserver.errors import ArgumentNull, ClusterDecommissioned, UnspecifiedError
 from rmsserver.state import Licensor, ServerState
+
+_log = structlog.get_logger()
 
 
 def check_in_service(state: ServerState) -> None:
@@ -16,11 +20,12 @@ def check_in_service(state: ServerState) -> None:
 
 
 def check_certificates(texts: Sequence[str] | None, state: ServerState) -> tuple[str, ...]:
-    """The certificates of one item, within the limits of [MS-RMPR] section 7, notes 42 (sizes in bytes of UTF-8).
+    """The certificates of one item, within the limits of [MS-RMPR] section 7, note 42 (sizes in bytes of UTF-8).
 
-    Raises ArgumentNull where there are none, UnspecifiedError where there are too many or one is too large.
+    Raises ArgumentNull where there are none (null ones do not count), UnspecifiedError where there are too many, or one is
+    too large.
     """
-    if not texts:
+    if not texts or not any(texts):
         raise ArgumentNull("there are no certificates in the request")
     if len(texts) > state.certificate_limit_count:
         raise UnspecifiedError(f"{len(texts)} certificates in one item; the limit is {state.certificate_limit_count}")
@@ -39,13 +44,16 @@ def check_may_issue(state: ServerState, now: dt.datetime) -> None:
 def check_licensor(licensor: Licensor, what: str, now: dt.datetime) -> None:
     """Now is within the certificate's ISSUE range, and after the certificate itself was issued (threat K4).
 
-    Raises UnspecifiedError, whose detail says which clock and which range: nothing is issued that nobody would accept.
+    Raises UnspecifiedError, whose detail says which clock and which range, and logs the same line: nothing is issued that
+    nobody would accept.
     """
     certificate = licensor.certificate
     start, end = certificate.issuance
-    if not max(start, certificate.issued_time) <= now < end:
-        raise UnspecifiedError(
-            f"nothing is issued: the clock says {now:%Y-%m-%d %H:%M} UTC; the {what} was issued "
-            f"{certificate.issued_time:%Y-%m-%d %H:%M} and issues from {start:%Y-%m-%d %H:%M} until {end:%Y-%m-%d %H:%M}: "
-            "set the clock right, or renew the certificate"
+    start = max(start, certificate.issued_time)
+    if not start <= now < end:
+        detail = (
+            f"nothing is issued: the clock says {now:%Y-%m-%d %H:%M} UTC, and the {what} issues from "
+            f"{start:%Y-%m-%d %H:%M} until {end:%Y-%m-%d %H:%M}: set the clock right, or renew the certificate"
         )
+        _log.error("issuance refused", reason=detail)
+        raise UnspecifiedError(detail)

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 
 import pytest
+import structlog
 
 from rmsserver.errors import ArgumentNull, ClusterDecommissioned, UnspecifiedError
 from rmsserver.operations.preconditions import check_certificates, check_in_service, check_may_issue
@@ -22,9 +23,9 @@ def test_decommissioned(mode_2: Cluster) -> None:
         check_in_service(dataclasses.replace(mode_2.state, decommissioned=True))
 
 
-@pytest.mark.parametrize("texts", [None, (), []])
+@pytest.mark.parametrize("texts", [None, (), [], [""]])
 def test_no_certificates(mode_2: Cluster, texts: tuple[str, ...] | None) -> None:
-    """Missing and empty are the same."""
+    """Missing, empty and null are the same."""
     with pytest.raises(ArgumentNull):
         check_certificates(texts, mode_2.state)
 
@@ -74,3 +75,11 @@ def test_K4_issue_range(mode_2: Cluster, now: dt.datetime, accepted: bool) -> No
     else:
         with pytest.raises(UnspecifiedError):
             check_may_issue(state, now)
+
+
+def test_K4_a_clear_line_in_the_log_and_the_audit(mode_2: Cluster) -> None:
+    """K4: the same line in both; short enough to stand whole in the audit."""
+    with structlog.testing.capture_logs() as logs, pytest.raises(UnspecifiedError) as caught:
+        check_may_issue(mode_2.state, dt.datetime(2026, 1, 3, 8, 15, tzinfo=dt.UTC))
+    assert [(entry["log_level"], entry["reason"]) for entry in logs] == [("error", caught.value.detail)]
+    assert len(caught.value.detail) <= 200
