@@ -77,12 +77,10 @@ class Endpoint(_Table):
 class Limits(_Table):
     """Bounds on requests. Sizes in bytes, times in seconds."""
 
-    body_bytes: Annotated[int, Field(ge=65_536, le=2**30)] = 64 * 2**20
-    header_bytes: Annotated[int, Field(ge=4_096, le=2**20)] = 65_536
+    body_bytes: Annotated[int, Field(ge=65_536, le=2**30)] = 16 * 2**20
     request_seconds: Annotated[float, Field(gt=0, le=3_600)] = 60.0
     idle_seconds: Annotated[float, Field(gt=0, le=3_600)] = 120.0
-    connections: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
-    queued_requests: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    connections: Annotated[int, Field(ge=10, le=1_000_000)] = 512
 
 
 class KeyPoolSize(_Table):
@@ -113,7 +111,9 @@ class SignOn(_Table):
     """How callers sign on."""
 
     basic: Literal["never", "secure", "secure-or-loopback", "always"] = "secure"
-    """Where passwords may come in the clear: under TLS that this server ends, on loopback too, or anywhere."""
+    """Where passwords may come in the clear: under TLS that this server ends, on loopback too, or
+    anywhere.
+    """
     channel_binding: Literal["never", "optional", "required"] = "optional"
     """Extended protection of NTLM; "required" needs TLS that this server ends."""
 
@@ -156,7 +156,9 @@ class Config(BaseSettings):
     decryption_budget: DecryptionBudget = DecryptionBudget()
     sign_on: SignOn = SignOn()
     endpoints: Mapping[str, Endpoint] = Field(default_factory=dict)
-    """By path under the cluster's URL, letter case ignored; the others keep the product's defaults (auth/policy.py)."""
+    """By path under the cluster's URL, letter case ignored; the others keep the product's defaults
+    (auth/policy.py).
+    """
 
     @field_validator("endpoints", mode="after")
     @classmethod

@@ -75,7 +75,10 @@ def populated(rows: SqlAccounts, administration: DirectoryAdministration) -> Pop
         ("author@example.com", "alias@example.com"),
         "reader",
         "disabled",
-        **pairs,
+        inner=pairs["inner"],
+        outer=pairs["outer"],
+        loop=pairs["loop"],
+        other=pairs["other"],
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
-from rmsserver.stores.license_cache import BoundedLicenseCache
+from rmsserver.stores.license_cache import BoundedLicenseCache, weigh
 
 ACCOUNT = ("Windows", "S-1-5-21-1-2-3-1104")
 
@@ -52,6 +54,17 @@ def test_bounded_by_bytes(clock: Clock) -> None:
     cache.put(b"b", 11)
     assert cache.get(b"b") is None
     assert cache.held_bytes == 5
+
+
+@dataclass(frozen=True)
+class Opened:
+    weight_bytes: int
+
+
+def test_weight_that_an_entry_states() -> None:
+    """What an entry says of its own weight counts."""
+    assert weigh(Opened(1_000_000)) - weigh(Opened(0)) == 1_000_000
+    assert weigh(object()) > 0
 
 
 def test_L6_lifetime(clock: Clock) -> None:
