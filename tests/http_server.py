@@ -38,7 +38,7 @@ class _NamedConnection:
         self._identity: Identity | None = None
         self._challenged = False
 
-    def step(self, authorization: str | None, *, client_address: str) -> Identity | Challenge:
+    def step(self, authorization: str | None, *, client_address: str, forwarded: bool = False) -> Identity | Challenge:
         if authorization is None:
             return self._identity or Challenge(("Slow", 'Basic realm="rms"'))
         self._identity = None

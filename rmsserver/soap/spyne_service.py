@@ -99,7 +99,7 @@ class SpyneService:
 
 def _protocol(version: SoapVersion) -> Any:
     # "soft" holds elements that may stand once to that; `_member` makes everything else of it void.
-    protocol = _PROTOCOLS[version](validator="soft", parse_xsi_type=False, cleanup_namespaces=False)
+    protocol: Any = _PROTOCOLS[version](validator="soft", parse_xsi_type=False, cleanup_namespaces=False)
     protocol._from_unicode_handlers[Boolean] = _boolean
     return protocol
 

@@ -1,7 +1,7 @@
 """Reading the project's WSDL files: which operations a service has, and the shape of their messages.
 
-The files are part of the program (`wsdl/` in a checkout, `rmsserver/soap/wsdl/` where it is installed), so what is read
-here is the small part of WSDL 1.1 and XML Schema that they use; anything else is an error at start.
+The files are part of the program (`wsdl/` in a checkout, `rmsserver/soap/descriptions/` where it is installed), so what
+is read here is the small part of WSDL 1.1 and XML Schema that they use; anything else is an error at start.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class ServiceDescription:
 
 def folder() -> Path:
     """Where the WSDL files are: beside this module where it was installed, else in the checkout it runs from."""
-    installed = Path(__file__).with_name("wsdl")
+    installed = Path(__file__).with_name("descriptions")
     return installed if installed.is_dir() else Path(__file__).parents[2] / "wsdl"
 
 

@@ -10,6 +10,8 @@ from rmsserver.ports import PortUnavailable
 from rmsserver.state import AuthenticationType, DomainAccount
 from rmsserver.web.exchange import HttpAnswer, HttpRequest, plain
 
+_PROXY_HEADERS = ("via", "forwarded", "x-forwarded-for")
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -29,11 +31,14 @@ def admit(request: HttpRequest, rule: Rule) -> Caller | HttpAnswer:
     authorization = request.header("authorization")
     if rule.demand is Demand.ANONYMOUS and authorization is None:
         return Caller()
+    forwarded = any(request.header(name) is not None for name in _PROXY_HEADERS)
     try:
-        result = request.sign_on().step(authorization, client_address=request.client_address)
+        result = request.sign_on().step(authorization, client_address=request.client_address, forwarded=forwarded)
     except PortUnavailable:
         return plain(503)
     if isinstance(result, Challenge):
+        if not result.headers:
+            return plain(403)
         return plain(401, *(("WWW-Authenticate", value) for value in result.headers))
     if not isinstance(result, Identity) or rule.judge(result) is not Verdict.SERVE:
         return plain(403)

@@ -21,7 +21,8 @@ SECRET = "CANARY-7f3a"
 
 
 def acquire(content: str = XRML, items: int = 1) -> bytes:
-    item = f"<AcquireLicenseParams><IssuanceLicense><Certificate>{content}</Certificate></IssuanceLicense></AcquireLicenseParams>"
+    chain = f"<IssuanceLicense><Certificate>{content}</Certificate></IssuanceLicense>"
+    item = f"<AcquireLicenseParams>{chain}</AcquireLicenseParams>"
     return envelope(
         f'<AcquireLicense xmlns="{LICENSING}"><RequestParams>{item * items}</RequestParams></AcquireLicense>'
     ).encode()
@@ -31,7 +32,7 @@ def certify(**headers: str) -> bytes:
     return request(CERTIFY, BODY, Authorization=basic("author"), **headers)
 
 
-# --- the endpoints -------------------------------------------------------------------------------------------------------
+# --- the endpoints ----------------------------------------------------------------------------------------------------
 
 
 def test_a_signed_on_caller_is_served(http: RunningServer) -> None:
@@ -131,7 +132,7 @@ def test_headers_that_keep_browsers_out(http: RunningServer) -> None:
     assert headers["server"] == "rmsserver"
 
 
-# --- encodings and transfer ------------------------------------------------------------------------------------------------
+# --- encodings and transfer -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("accept", ["gzip, deflate", "deflate;q=1, gzip;q=0.5", "x-gzip", "*"])
@@ -220,7 +221,7 @@ def test_X8_a_licence_of_8_mib_comes_through(http: RunningServer) -> None:
     assert (answer.status, len(answer.body) > 8 * 1024 * 1024) == (200, True)
 
 
-# --- smuggling ---------------------------------------------------------------------------------------------------------------
+# --- smuggling --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -286,7 +287,7 @@ def test_a_request_without_host_is_400(http: RunningServer) -> None:
     assert http.send(b"GET / HTTP/1.1\r\n\r\n").status == 400
 
 
-# --- sign-on --------------------------------------------------------------------------------------------------------------------
+# --- sign-on ----------------------------------------------------------------------------------------------------------
 
 
 def test_an_unknown_caller_is_challenged(http: RunningServer) -> None:
@@ -353,7 +354,7 @@ def test_L10_the_endpoints_for_other_servers_are_shut(http: RunningServer) -> No
         assert http.send(request(f"/_wmcs/{path}.asmx", BODY, Authorization=basic("author"))).status == 403
 
 
-# --- our own endpoints ------------------------------------------------------------------------------------------------------------
+# --- our own endpoints ------------------------------------------------------------------------------------------------
 
 
 def machine(body: object, **headers: str) -> bytes:
