@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,7 @@ def evaluate(
     directory: MemoryDirectory | None = None,
     preconditions: TimeConditions = ALWAYS,
     trail: AuditTrail | None = None,
-    **state: object,
+    state: Mapping[str, object] | None = None,
 ) -> tuple[UseRight, ...]:
     directory = directory or cluster.directory()
     found = identify(cluster.account(reader).rac, cluster.state, directory)
@@ -52,7 +53,7 @@ def evaluate(
         grantee(owner),
         found,
         directory,
-        cluster.with_state(**state).state,
+        cluster.with_state(**(state or {})).state,
         trail or AuditTrail(),
         NOW,
     )
@@ -229,7 +230,7 @@ def test_super_user_has_owner_and_it_is_an_alert(mode_2: Cluster) -> None:
     directory, trail = mode_2.directory(), AuditTrail()
     directory.add_group("super@example.com", READER)
     on = {"super_user_enabled": True, "super_user_group": "Super@example.com"}
-    assert evaluate(mode_2, [], directory=directory, trail=trail, **on) == (OWNER_RIGHT,)
+    assert evaluate(mode_2, [], directory=directory, trail=trail, state=on) == (OWNER_RIGHT,)
     assert trail.alerts
     assert mode_2.sid(READER) in trail.alerts[0]
 
@@ -246,7 +247,7 @@ def test_super_user_has_owner_and_it_is_an_alert(mode_2: Cluster) -> None:
 def test_no_super_user_otherwise(mode_2: Cluster, state: dict[str, object]) -> None:
     directory = mode_2.directory()
     directory.add_group("super@example.com", READER)
-    assert evaluate(mode_2, [], directory=directory, **state) == ()
+    assert evaluate(mode_2, [], directory=directory, state=state) == ()
 
 
 # --- forms and times ---------------------------------------------------------------------------------------------------
