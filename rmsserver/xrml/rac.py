@@ -48,6 +48,8 @@ class RightsAccountCertificate(Document):
             rac.principal.public_key,
             rac.issuer.public_key,
             rac.credential_creation_time,
+            rac.machine,
+            rac.distribution_points(),
         )
         if rac.principal.object.type != GROUP_IDENTITY or not rac.principal.object.name:
             raise WrongKindError("the principal is not an account with an e-mail address")
