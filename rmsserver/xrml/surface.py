@@ -206,9 +206,9 @@ def scan_envelope(
 def _refuse_endless_tags(source: bytes) -> None:
     """Refuse 100,000 attributes in one tag before expat pays for them (threats X4, X5): it makes each name an object.
 
-    Tags are looked at one by one only where there are far more `=` than elements.
+    Tags are looked at one by one only in a large body with far more `=` than elements.
     """
-    if source.count(b"=") <= 4 * source.count(b"<") + 64:
+    if len(source) < 128 * 1024 or source.count(b"=") <= 4 * source.count(b"<") + 64:
         return
     at = source.find(b"<")
     while at >= 0:
