@@ -124,7 +124,11 @@ class HttpConnection:
 
 
 class _ChallengedAuth(AuthBase):
-    """Answers what the server asks for: NTLM first, Basic only where nobody can listen."""
+    """Answers what the server asks for: Basic where nobody can listen, else NTLM.
+
+    Basic first, because servers keep an NT hash only for those who need one, and a try with NTLM that must
+    fail counts as a guess at the password. The name was typed for this server, which TLS has verified.
+    """
 
     def __init__(self, credentials: Credentials) -> None:
         self._basic = HTTPBasicAuth(credentials.user.encode(), credentials.password.encode())
@@ -139,11 +143,11 @@ class _ChallengedAuth(AuthBase):
         if response.status_code != 401 or "Authorization" in response.request.headers:
             return response
         offered = response.headers.get("WWW-Authenticate", "").lower()
+        if "basic" in offered and is_confidential(response.url):
+            return self._retry_with_basic(response, settings)
         if "ntlm" in offered or "negotiate" in offered:
             answer: requests.Response = self._ntlm.response_hook(response, **settings)
             return answer
-        if "basic" in offered and is_confidential(response.url):
-            return self._retry_with_basic(response, settings)
         return response
 
     def _retry_with_basic(self, response: requests.Response, settings: dict[str, Any]) -> requests.Response:

@@ -31,6 +31,20 @@ def test_basic_is_sent_only_when_asked() -> None:
     assert [request.body for request in server.received] == [b"body", b"body"]
 
 
+def test_basic_comes_before_ntlm_where_nobody_can_listen() -> None:
+    """A server that offers both gets one try with Basic: a failing NTLM handshake would count as a guess."""
+
+    def both(request: Received) -> Reply:
+        reply = _basic(request)
+        return (
+            reply if reply.status == 200 else Reply(401, b"", {"WWW-Authenticate": 'NTLM, Basic realm="x"'})
+        )
+
+    with serving(both) as server:
+        assert HttpConnection(ALICE).post(f"{server.url}/x", b"body", {}).status == 200
+    assert len(server.received) == 2
+
+
 def test_a_wrong_password_is_one_try() -> None:
     """401 after the password is an error, not a loop."""
     with serving(_basic) as server:
