@@ -93,6 +93,15 @@ class Controller:
             process.stdin.close()
 
     @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Gone: its ports refuse connections."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Stopped in its tracks: it accepts connections and never answers, as a hung machine does."""
         assert self.process is not None
@@ -165,6 +174,32 @@ class Domain:
         """Stop every controller."""
         for controller in self.controllers:
             controller.stop()
+
+    def change(self, dn: str, **changes: str) -> None:
+        """Replace attributes on the first controller, as an administrator would."""
+        lines = [f"replace: {name}\n{name}: {value}\n-" for name, value in changes.items()]
+        self._change(self.controllers[0], "ldbmodify", "\n".join([f"dn: {dn}", "changetype: modify", *lines, ""]))
+
+    @contextlib.contextmanager
+    def without_member(self, group: str, member: str) -> Iterator[None]:
+        """For a while, `member` is not in `group`; both are names of `people`."""
+        self._change_member("delete", group, member)
+        try:
+            yield
+        finally:
+            self._change_member("add", group, member)
+
+    def _change_member(self, verb: str, group: str, member: str) -> None:
+        change: people.Entry = (
+            people.person_dn(group),
+            {"changetype": "modify", verb: "member", "member": people.person_dn(member)},
+        )
+        self._change(self.controllers[0], "ldbmodify", people.ldif([change]))
+
+    def sid(self, login: str) -> str:
+        """Of a user or group."""
+        rows = self.run("ldbsearch", "-H", str(self.controllers[0].database), f"(sAMAccountName={login})", "objectSid")
+        return next(line.split()[1] for line in rows.splitlines() if line.startswith("objectSid:"))
 
     # --- making it ------------------------------------------------------------------------------------------
 

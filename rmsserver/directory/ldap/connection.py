@@ -175,24 +175,8 @@ _UNSUPPORTED = (
     ldap.UNDEFINED_TYPE,
     ldap.FILTER_ERROR,
 )
-_DOWN = (
-    ldap.TIMEOUT,
-    ldap.TIMELIMIT_EXCEEDED,
-    ldap.CONNECT_ERROR,
-    ldap.LOCAL_ERROR,
-    ldap.BUSY,
-    ldap.UNAVAILABLE,
-    ldap.UNWILLING_TO_PERFORM,
-    ldap.INVALID_CREDENTIALS,
-    ldap.STRONG_AUTH_REQUIRED,
-    ldap.CONFIDENTIALITY_REQUIRED,
-    ldap.STRONG_AUTH_NOT_SUPPORTED,
-    ldap.AUTH_UNKNOWN,
-    ldap.INAPPROPRIATE_AUTH,
-    ldap.ENCODING_ERROR,
-    ldap.DECODING_ERROR,
-    ldap.PROTOCOL_ERROR,
-)
+_DOWN = (ldap.TIMEOUT, ldap.CONNECT_ERROR, ldap.LOCAL_ERROR, ldap.DECODING_ERROR, ldap.BUSY, ldap.UNAVAILABLE)
+"""Not the likes of UNWILLING_TO_PERFORM: no single request may make a controller count as down for all."""
 
 
 def _entry(dn: str, values: Mapping[str, list[bytes]]) -> Entry:

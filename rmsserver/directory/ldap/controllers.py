@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from rmsserver.directory.ldap.answers import ControllerDown, LdapFailure
+from rmsserver.directory.ldap.answers import ControllerDown, LdapFailure, NotSupported
 from rmsserver.directory.ldap.circuit import Circuit
 from rmsserver.directory.ldap.connection import Connection
 from rmsserver.directory.ldap.deadline import Deadline
@@ -61,8 +61,11 @@ class Controller:
                     self.give_up(str(error))
                     raise
                 self._close_idle()  # Its sisters went with it.
-            except LdapFailure:
+            except NotSupported:
                 self._keep(idle)
+                raise
+            except BaseException:
+                idle.close()
                 raise
         return self._do_freshly(work, deadline)
 
@@ -78,7 +81,7 @@ class Controller:
             connection.close()
             self.give_up(str(error))
             raise
-        except LdapFailure:
+        except NotSupported:
             self._keep(connection)
             raise
         except BaseException:
