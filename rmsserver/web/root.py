@@ -22,6 +22,8 @@ from rmsserver.web.health import Metrics
 
 _log = structlog.get_logger()
 
+ALIVE = "/healthz"
+
 _HEADERS = (
     ("Server", "rmsserver"),
     ("Cache-Control", "private, max-age=0, no-store"),
@@ -60,6 +62,10 @@ class Root(Resource):
         endpoint = self._endpoints.get(wanted.path)
         if endpoint is None:
             _write(request, plain(404))
+            return NOT_DONE_YET
+        if wanted.path == ALIVE:
+            # Not behind the workers: where all of them wait for a directory, the process still is alive (threat K6).
+            _write(request, endpoint.serve(wanted))
             return NOT_DONE_YET
         connected = [True]
         request.notifyFinish().addErrback(lambda _lost: connected.clear())

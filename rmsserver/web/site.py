@@ -18,7 +18,7 @@ from rmsserver.web.channel import RmsChannel, RmsRequest
 from rmsserver.web.health import Metrics, Probe
 from rmsserver.web.limits import WebLimits
 from rmsserver.web.machine_certificate import MachineCertificateEndpoint
-from rmsserver.web.root import Endpoint, Root
+from rmsserver.web.root import ALIVE, Endpoint, Root
 from rmsserver.web.routes import ROUTES
 from rmsserver.web.soap_endpoint import SoapEndpoint
 
@@ -49,7 +49,7 @@ def make_site(parts: WebParts, reactor: Any) -> RmsSite:
     soap = {path: SoapEndpoint(route, parts.dispatcher, parts.policy) for path, route in ROUTES.items()}
     endpoints: dict[str, Endpoint] = {
         **soap,
-        "/healthz": Probe(lambda: True),
+        ALIVE: Probe(lambda: True),
         "/readyz": Probe(parts.ready),
     }
     if parts.machine_certificates is not None:

@@ -128,8 +128,9 @@ def test_X15_a_connection_in_use_is_kept(start: Start) -> None:
             wire.__exit__()
 
 
-def test_a_slow_operation_holds_up_nobody_else(start: Start) -> None:
-    """Operations run in worker threads; health is answered meanwhile."""
+@pytest.mark.parametrize(("workers", "path"), [(2, "/readyz"), (1, "/healthz")])
+def test_K6_a_slow_operation_holds_up_nobody_else(start: Start, workers: int, path: str) -> None:
+    """K6: operations run in worker threads; that the process is alive is said even where all of them are busy."""
     entered, leave = threading.Event(), threading.Event()
 
     def certify(asked: CertifyRequest, *_: Any) -> CertifyResult:
@@ -137,10 +138,10 @@ def test_a_slow_operation_holds_up_nobody_else(start: Start) -> None:
         assert leave.wait(10)
         return CertifyResult(asked.machine_chain or ())
 
-    server = start(WebLimits(), certify, workers=2)
+    server = start(WebLimits(), certify, workers=workers)
     with server.connect() as busy:
         busy.write(CALL)
         assert entered.wait(10)
-        assert server.send(request("/healthz", method="GET")).status == 200
+        assert server.send(request(path, method="GET")).status == 200
         leave.set()
         assert busy.read().status == 200
