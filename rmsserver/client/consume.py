@@ -140,10 +140,9 @@ def find_owner_license(licenses: Licenses, account: Account, trust: ClusterTrust
         try:
             license_ = UseLicense.read(text)
             clc = trust.close_owner_license(license_, _chain_behind(licenses.documents, at))
-            if (
-                clc.principal.public_key == licenses.publishing.issuer.public_key
-                and clc.principal.object.same_identity(account.rac.principal.object)
-            ):
+            # Ours only where we published this very licence, unaltered.
+            licenses.publishing.verify(clc.principal.public_key)
+            if clc.principal.object.same_identity(account.rac.principal.object):
                 return _opened(license_, account, offline=True)
         except (XrmlError, TrustError):
             continue

@@ -18,6 +18,7 @@ from rmsserver.client.machine import CLIENT_VERSION
 from rmsserver.client.pfile import PFileDraft, PFileVersion, read_pfile, write_pfile
 from rmsserver.client.publish import Grant, new_content_key, policy_of_grants, publish_offline
 from rmsserver.client.services import Services
+from rmsserver.xrml.errors import SignatureError
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.rights import Policy, TimeConditions
 from rmsserver.xrml.use_license import UseLicense, UseRight, write_use_license
@@ -141,6 +142,15 @@ def test_an_altered_owner_licence_is_as_good_as_none() -> None:
     licenses = Licenses.read("".join((*DOCUMENTS[:2], altered, *DOCUMENTS[3:])))
     services = MemoryServices("author@example.com")
     assert not open_licenses(licenses, AUTHOR, TRUST, lambda: services).offline
+
+
+def test_an_altered_publishing_licence_voids_the_owners() -> None:
+    """Her licence counts only beside the publishing licence she signed; the server judges the altered one."""
+    altered = DOCUMENTS[0].replace("mailto:author@", "mailto:mallory@")
+    assert altered != DOCUMENTS[0]
+    licenses = Licenses.read("".join((altered, *DOCUMENTS[1:])))
+    with pytest.raises(SignatureError):
+        open_licenses(licenses, AUTHOR, TRUST, lambda: MemoryServices("author@example.com"))
 
 
 def test_L9_a_licence_of_another_server_is_not_believed() -> None:
