@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import sys
 from collections.abc import Callable
@@ -182,14 +183,20 @@ def _save(content: DecryptedContent, output: Path, force: bool) -> None:
 
 def _show(content: DecryptedContent, target: BinaryIO, *, terminal: bool) -> None:
     """Copy to standard output. A terminal gets text only, without what could command it."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while piece := content.read(BATCH_BYTES):
-        if terminal:
-            if b"\0" in piece:
-                raise RefusedError("The content is not text; save it with -o OUT where you have EXPORT.")
-            text = piece.decode("utf-8", "replace")
-            piece = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text).encode()
-        target.write(piece)
+        if not terminal:
+            target.write(piece)
+        elif b"\0" in piece:
+            raise RefusedError("The content is not text; save it with -o OUT where you have EXPORT.")
+        else:
+            target.write(_harmless(decoder.decode(piece)))
+    target.write(_harmless(decoder.decode(b"", final=True)))
     target.flush()
+
+
+def _harmless(text: str) -> bytes:
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text).encode()
 
 
 def _tell_opened(

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from rmsserver.client.account import Account, Licensor
 from rmsserver.client.ciphers import ContentCipher
-from rmsserver.client.errors import ClientError, ServerAnswerError, TrustError
+from rmsserver.client.errors import ClientError, PFileError, ServerAnswerError, TrustError
 from rmsserver.client.machine import CLIENT_VERSION
 from rmsserver.client.output import atomic_output
-from rmsserver.client.pfile import PFileDraft, PFileVersion, Progress, write_pfile
+from rmsserver.client.pfile import MAGIC, PFileDraft, PFileVersion, Progress, write_pfile
 from rmsserver.client.services import Services
 from rmsserver.client.trust import ClusterTrust
 from rmsserver.xrml.clc import acquisition_points_xml
@@ -251,5 +251,8 @@ def protect_file(
     """
     content = new_content_key(wrapping.cipher, wrapping.key_bits)
     with source.open("rb") as stream, atomic_output(target, overwrite=overwrite) as output:
+        if stream.read(len(MAGIC)) == MAGIC:
+            raise PFileError(f"{source} is protected already; open it first, or protect another file.")
+        stream.seek(0)
         draft = PFileDraft(wrapping.version, source.suffix, "".join(publish(content)))
         return write_pfile(output, draft, wrapping.cipher, content.key, stream, progress)

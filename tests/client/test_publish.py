@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rmsserver.client.ciphers import ContentCipher
-from rmsserver.client.errors import OutputError, ServerAnswerError, TrustError
+from rmsserver.client.errors import OutputError, PFileError, ServerAnswerError, TrustError
 from rmsserver.client.pfile import PFileVersion, read_pfile
 from rmsserver.client.publish import (
     Grant,
@@ -254,3 +254,12 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         pfile = read_pfile(stream)
     assert (pfile.extension, pfile.license_text, pfile.original_bytes) == (".txt", "<a/>", 3)
     assert source.read_bytes() == b"abc"
+
+
+def test_a_protected_file_is_not_protected_again(tmp_path: Path) -> None:
+    """Twice wrapped would be twice as hard to open, and is never meant."""
+    source = tmp_path / "a.ptxt"
+    source.write_bytes(b".pfile rest")
+    with pytest.raises(PFileError, match="already"):
+        protect_file(source, tmp_path / "b.pfile", Wrapping(), lambda _c: ("<a/>",))
+    assert not (tmp_path / "b.pfile").exists()
