@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rmsserver.xrml.document import Document
 from rmsserver.xrml.errors import SignatureError, XrmlError
 from rmsserver.xrml.files import split_documents
 from rmsserver.xrml.issuing import IssuingCertificate
@@ -59,6 +60,7 @@ def test_a_mutated_document_is_never_accepted(
 def test_a_signed_mutation_is_read_or_an_xrml_error(mode1: Hierarchy, data: st.DataObject, kind: str) -> None:
     """The same where the signature covers the change, and everything a caller may ask is answered or refused."""
     body = body_of(mode1.text(kind))
+    document: Document
     changed = data.draw(mutations(body))
     try:
         if kind == "rights_data":

@@ -1,0 +1,70 @@
+"""Issuing certificates: kinds, ranges, and what they issued."""
+
+from __future__ import annotations
+
+import pytest
+
+from rmsserver.xrml.errors import ChainError, WrongKindError, XrmlSyntaxError
+from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind, server_object_xml
+from rmsserver.xrml.rac import RightsAccountCertificate
+from tests.xrml.hierarchy import ISSUANCE, NOW, Hierarchy, guid
+
+
+def test_what_is_written_reads_back(hierarchy: Hierarchy) -> None:
+    """Kind, names, key, levels, range, time."""
+    slc = IssuingCertificate.read(hierarchy.slc)
+    assert (slc.kind, slc.issuance, slc.issued_time) == (IssuingKind.SERVER, ISSUANCE, NOW)
+    assert slc.principal.key == hierarchy.keys.slc.public
+    assert slc.principal.object.name == "Example & Sons"
+    assert slc.principal.object.guid == guid("server")
+    assert dict(slc.principal.levels) == {"Server-Version": "6.3.0.0", "Server-SKU": "RMS 2.0"}
+    assert slc.validity is None
+    assert IssuingCertificate.read(hierarchy.ca).kind is IssuingKind.AUTHORITY
+    assert IssuingCertificate.read(hierarchy.spc_issuer).kind is IssuingKind.PROCESSOR_ISSUER
+
+
+def test_the_issuer_of_what_it_issues_is_the_inside_of_its_principal(hierarchy: Hierarchy) -> None:
+    """One and the same text in RAC, CLC and use licence (wire facts 7)."""
+    inner = IssuingCertificate.read(hierarchy.slc).issuer_inner_surface
+    for kind in ("rac", "clc", "ul", "server_pl"):
+        assert f"<ISSUER>{inner}</ISSUER>" in hierarchy.text(kind)
+    assert inner.startswith("<OBJECT")
+    assert inner.endswith("/>")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ('name="ISSUE"', 'name="VIEW"', WrongKindError),
+        ("Server-Licensor-Certificate", "DRM-CA-Certificate", WrongKindError),
+        ("MS-DRM-Server", "Group-Identity", WrongKindError),
+        ("<RANGETIME>", "<RANGETIME /><RANGETIME>", XrmlSyntaxError),
+        ("<FROM>", "<FROM>x", XrmlSyntaxError),
+        ("<UNTIL>2054-04-08T17:00</UNTIL>", "", XrmlSyntaxError),
+        ("</RIGHT>", '</RIGHT><RIGHT name="ISSUE"></RIGHT>', XrmlSyntaxError),
+    ],
+)
+def test_another_structure_is_refused(mode1: Hierarchy, old: str, new: str, error: type[Exception]) -> None:
+    """Where the signature covers it as well."""
+    with pytest.raises(error):
+        IssuingCertificate.read(mode1.respelled("slc", old, new, count=-1))
+
+
+def test_the_parent_is_the_one_named(mode1: Hierarchy) -> None:
+    """By key and by ID; the ID in any case and with or without braces."""
+    slc = IssuingCertificate.read(mode1.slc)
+    object_id = guid("server").braced
+    other = mode1.respelled("rac", object_id, guid("another server").braced)
+    with pytest.raises(ChainError):
+        slc.issued(RightsAccountCertificate.read(other))
+    slc.issued(RightsAccountCertificate.read(mode1.respelled("rac", object_id, object_id.upper())))
+    slc.issued(RightsAccountCertificate.read(mode1.respelled("rac", object_id, object_id.strip("{}"))))
+    with pytest.raises(ChainError):
+        IssuingCertificate.read(mode1.ca).issued(RightsAccountCertificate.read(mode1.rac))
+
+
+def test_N4_names_are_escaped() -> None:
+    """A name cannot become markup."""
+    text = server_object_xml(guid("x"), '</NAME><NAME>"&', 'http://x/?a="&b')
+    assert text.count("<NAME>") == 1
+    assert "&lt;/NAME&gt;&lt;NAME&gt;" in text
