@@ -215,7 +215,7 @@ class Domain:
         self._make_controller(
             controller,
             *("join", people.DNS_DOMAIN, "DC", f"--server={first.address}"),
-            *(f"-U{ADMINISTRATOR}%{people.PASSWORD}", f"--option=netbios name={controller.name}"),
+            *(f"-U{people.NETBIOS}\\{ADMINISTRATOR}%{people.PASSWORD}", f"--option=netbios name={controller.name}"),
         )
         # Ticket requests name a controller by its address here, on whichever controller they are made.
         for where in self.controllers:
@@ -235,6 +235,8 @@ class Domain:
             "winbindd socket directory": self._winbind_directory(controller),
             "log file": controller.home / "log.%m",
             "server services": _SERVICES,
+            # The second one takes Kerberos inside TLS, as Windows does; the first one refuses it, as Samba does.
+            "ldap server require strong auth": "yes" if controller is self.controllers[0] else "allow_sasl_over_tls",
             "tls keyfile": key,
             "tls certfile": certificate,
             "tls cafile": self.certificate_authority,
@@ -277,13 +279,14 @@ class Domain:
         )
 
     def run(self, *command: str, given: str = "") -> str:
-        """Run a program in this domain's environment; its output. Raises `Unavailable` with its last line."""
+        """Run a program in this domain's environment; its output. Raises `Unavailable` with the line that says why."""
         done = subprocess.run(
             command, input=given, capture_output=True, text=True, env=os.environ | self.environment, timeout=120
         )
         if done.returncode != 0:
-            last = ((done.stderr or done.stdout).strip().splitlines() or ["no output"])[-1]
-            raise Unavailable(f"{command[0]} {command[1]} failed: {last}")
+            lines = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
+            told = next((line for line in lines if line.startswith("ERROR")), lines[-1])
+            raise Unavailable(f"{' '.join(command[:3])} failed: {told}")
         return done.stdout
 
     def _write_kerberos_configuration(self) -> None:

@@ -18,7 +18,7 @@ from ldap.ldapobject import LDAPObject
 from rmsserver.directory.ldap.answers import ControllerDown, Entry, NotPermitted, NotSupported, Scope, SearchRefused
 from rmsserver.directory.ldap.deadline import Deadline
 from rmsserver.directory.ldap.filters import ANYTHING, Filter
-from rmsserver.directory.ldap.settings import KerberosBind, LdapSettings, uses_tls
+from rmsserver.directory.ldap.settings import KerberosBind, LdapSettings, starts_tls
 from rmsserver.errors import OperatorError
 
 _TLS_1_2 = 0x0303
@@ -51,7 +51,7 @@ class Connection:
         with self._translated():
             self._ldap: LDAPObject = ldap.initialize(uri)
             self._set_options(settings, deadline)
-            if settings.start_tls and uri.startswith("ldap:"):
+            if starts_tls(uri, settings):
                 self._ldap.start_tls_s()
             self._bind(settings, deadline)
 
@@ -130,7 +130,7 @@ class Connection:
         connection.set_option(ldap.OPT_TIMEOUT, deadline.remaining)
         # The ticket is for the name in the configuration, whatever the name service makes of it.
         connection.set_option(ldap.OPT_X_SASL_NOCANON, 1)
-        if not uses_tls(self.uri, settings):
+        if not self.uri.startswith("ldaps:") and not starts_tls(self.uri, settings):
             connection.set_option(ldap.OPT_X_SASL_SSF_MIN, _SIGN_AND_ENCRYPT_BITS)
             return
         # Active Directory refuses a second encryption inside TLS.

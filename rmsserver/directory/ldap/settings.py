@@ -34,7 +34,7 @@ class SimpleBind:
 
 @dataclass(frozen=True)
 class KerberosBind:
-    """GSSAPI, with the tickets of the process (`kinit`), or with a keytab or credential cache of its own."""
+    """GSSAPI, over `ldap://` best: with the tickets of the process (`kinit`), or with a keytab or credential cache of its own."""
 
     keytab: Path | None = None
     credential_cache: str = ""
@@ -60,8 +60,10 @@ class LdapSettings:
     controllers: tuple[str, ...]
     """`ldap://HOST[:PORT]` or `ldaps://HOST[:PORT]`, the preferred first. Ports 3268 and 3269 are the global catalogue."""
     bind: SimpleBind | KerberosBind = KerberosBind()
-    start_tls: bool = True
-    """On `ldap://`. Without it only Kerberos binds, which then sign and encrypt by themselves."""
+    start_tls: bool | None = None
+    """On `ldap://`. None: where a password is sent. Kerberos signs and encrypts by itself, and proves who the controller is;
+    Samba refuses it inside TLS unless told otherwise.
+    """
     verify_certificate: bool = True
     ca_file: Path | None = None
     """PEM. None: what the system trusts."""
@@ -107,7 +109,7 @@ class LdapSettings:
             sound = None
         if not sound or parts.path.strip("/") or parts.query or parts.username:
             raise OperatorError(f"directory.controllers: {uri!r} is not of the form ldaps://HOST or ldap://HOST:PORT")
-        if parts.scheme == "ldap" and not self.start_tls and isinstance(self.bind, SimpleBind):
+        if parts.scheme == "ldap" and self.start_tls is False and isinstance(self.bind, SimpleBind):
             raise OperatorError(
                 f"directory.start_tls: a password does not go to {uri} without TLS; use ldaps:// or Kerberos"
             )
@@ -124,9 +126,11 @@ class LdapSettings:
                 raise OperatorError(f"directory.{name}: say at least 1")
 
 
-def uses_tls(uri: str, settings: LdapSettings) -> bool:
-    """Whether everything but the StartTLS request itself goes through TLS."""
-    return uri.startswith("ldaps:") or settings.start_tls
+def starts_tls(uri: str, settings: LdapSettings) -> bool:
+    """Whether to ask for TLS on a connection that begins without."""
+    if uri.startswith("ldaps:"):
+        return False
+    return isinstance(settings.bind, SimpleBind) if settings.start_tls is None else settings.start_tls
 
 
 def is_catalogue(uri: str) -> bool:
