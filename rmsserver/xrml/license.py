@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 
 from rmsserver.xrml.clc import acquisition_points_xml
 from rmsserver.xrml.document import RIGHTS_LABEL, Document, body_xml, range_xml, signed_document
@@ -60,7 +61,7 @@ class PublishingLicense(Document):
     def _work(self) -> Element:
         return self.body.one("WORK")
 
-    @property
+    @cached_property
     def enabling_bits(self) -> EnablingBits:
         return EnablingBits.read(self.principal.element.one("ENABLINGBITS"))
 
@@ -74,7 +75,7 @@ class PublishingLicense(Document):
         source = outer.source
         return (source[outer.start : bits.start] + source[bits.end : outer.end]).decode(), outer.surface
 
-    @property
+    @cached_property
     def encrypted_rights(self) -> bytes:
         """The ciphertext of AUTHENTICATEDDATA "Encrypted-Rights-Data". Raises XrmlSyntaxError."""
         found = [d for d in self.body.all("AUTHENTICATEDDATA") if d.attributes.get("id") == _RIGHTS_DATA_ID]
