@@ -130,6 +130,8 @@ class StagedKeyPool:
                 [sys.executable, "-m", "rmsserver.stores.key_factory"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                # A Ctrl-C on the terminal is for the server, which then ends the factory in order.
+                start_new_session=True,
             )
         source, sink = self._factory.stdout, self._factory.stdin
         if source is None or sink is None or self._stopping.is_set():
