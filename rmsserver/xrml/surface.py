@@ -140,7 +140,8 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
         inner_start = _tag_end(source, at) if attributes else source.index(b">", at) + 1
         element = Element(name, pairs, source, at, inner_start)
         if stack:
-            refuse_text_beside_elements()
+            if pending:
+                refuse_text_beside_elements()
             stack[-1].children.append(element)
         else:
             root.append(element)
@@ -148,11 +149,12 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
 
     def end(_name: str) -> None:
         element = stack.pop()
-        if element.children:
-            refuse_text_beside_elements()
-        else:
-            element.text = "".join(pending)
-            pending.clear()
+        if pending:
+            if element.children:
+                refuse_text_beside_elements()
+            else:
+                element.text = "".join(pending)
+                pending.clear()
         if source[element.inner_start - 2 : element.inner_start] == b"/>":
             element.inner_end = element.end = element.inner_start
         else:
