@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cluster(folder: Path) -> Iterator[ServedCluster]:
     """Mode 2 over plain HTTP on this machine: everyone signs on by NTLM."""
-    made = ServedCluster(folder / "two", free_port())
+    made = ServedCluster(folder / "two", free_port(), environment={"RMSSERVER_SIGN_ON__BASIC": "never"})
     made.create()
     made.rmsserver(
         "template",
