@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from rmsserver.xrml.errors import SealError, WrongKindError, XrmlSyntaxError
+from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.license import PublishingLicense
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.rights import ApplicationData, Policy, TimeConditions
-from rmsserver.xrml.use_license import UseLicense, UseRight
+from rmsserver.xrml.use_license import UseLicense, UseRight, write_use_license
+from rmsserver.xrml.values import VersionSpan
 from tests.xrml.hierarchy import NOW, STAND_IN, YEAR, Hierarchy, guid
 
 
@@ -84,3 +86,45 @@ def test_XW9_a_licensor_certificate_is_no_use_licence(mode1: Hierarchy) -> None:
 def test_another_structure_is_refused(mode1: Hierarchy, old: str, new: str) -> None:
     with pytest.raises(XrmlSyntaxError):
         UseLicense.read(mode1.respelled("ul", old, new))
+
+
+def written(hierarchy: Hierarchy, rights: list[UseRight]) -> str:
+    pl = PublishingLicense.read(hierarchy.pl)
+    return write_use_license(
+        license_id=guid("another"),
+        issuer_inner=IssuingCertificate.read(hierarchy.slc).issuer_inner_surface,
+        licensee=RightsAccountCertificate.read(hierarchy.rac).principal,
+        referral=None,
+        work_object=pl.work_object,
+        metadata="",
+        revocation="",
+        rights=rights,
+        payload=hierarchy.content_key.payload,
+        session_key=bytes(16),
+        os_exclusion=VersionSpan("5.1.0.0", "6.0.0.0"),
+        issued=NOW,
+        signing_key=hierarchy.keys.slc,
+        mode=hierarchy.mode,
+    )
+
+
+def test_an_excluded_system_is_a_condition(mode1: Hierarchy) -> None:
+    """CONDITION of 2.2.9.9.9, after WORK."""
+    licence = UseLicense.read(written(mode1, [UseRight("VIEW", True, TimeConditions())]))
+    condition = licence.body.one("CONDITIONLIST").one("CONDITION")
+    assert condition.attributes == {"NAME": "OS-Exclusion", "TYPE": "versionspan"}
+    assert condition.text == "5.1.0.0-6.0.0.0"
+
+
+def test_a_licence_without_rights_is_not_written(mode1: Hierarchy) -> None:
+    with pytest.raises(XrmlSyntaxError):
+        written(mode1, [])
+
+
+def test_a_licence_that_grants_nothing_opens_for_nobody(mode1: Hierarchy) -> None:
+    """Nor is it refused in reading: it is well made."""
+    start, end = mode1.ul.index("<RIGHTSLIST>") + 12, mode1.ul.index("</RIGHTSLIST>")
+    licence = UseLicense.read(mode1.respelled("ul", mode1.ul[start:end], ""))
+    assert licence.rights == ()
+    with pytest.raises(SealError):
+        licence.open_content_key(mode1.keys.account, STAND_IN)
