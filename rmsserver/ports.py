@@ -14,7 +14,6 @@ from typing import Protocol
 from rmsserver.errors import UnspecifiedError
 from rmsserver.state import AuditTrail, AuthenticationType, DomainAccount
 from rmsserver.xrml.keys import KeyId, PrivateKey
-from rmsserver.xrml.license import PublishingLicense
 from rmsserver.xrml.values import Guid
 
 
@@ -224,18 +223,11 @@ class AccountRows(Protocol):
     def remove_member(self, group_sid: str, member_sid: str) -> None: ...
 
 
-@dataclass(frozen=True)
-class CachedLicense:
-    """A verified and opened publishing licence (PLCacheEntry, 3.1.1.1.3)."""
-
-    license: PublishingLicense
-    signer: KeyId
-
-
 class LicenseCache(Protocol):
     """Parsed publishing licences and accounts known to have no rights. Bounded; empty after a restart.
 
     `key` is made by the operation from the leaf's whole text and the issuer it resolved to, never from its SIGNATURE.
+    A value that holds much says how much in an attribute `weight_bytes`.
     """
 
     def get(self, key: bytes) -> object | None: ...

@@ -4,10 +4,12 @@ Two steps, because the order of faults has checks between them: `find_license` v
 to, without private-key work; `open_license` decrypts.
 
 Decryption has ONE outcome for every failure, UnspecifiedError (rulings 15, threat C1), and a budget for each pair of
-caller and account (threat C4). What was opened is cached under the leaf's whole text, the issuer the licence resolved to,
-and a digest of the trusted server keys: never under its SIGNATURE, which anyone may copy (threat L4), and not beyond
-the trust in its issuer. Which issuer a set of documents resolved to is remembered under the whole set, so that another
-set is always looked at anew.
+caller and account (threat C4).
+
+What was opened is cached under the leaf's whole text, the issuer the licence resolved to, and a digest of the trusted
+server keys: not beyond the trust in its issuer, and never under its SIGNATURE, which anyone may copy (threat L4; Diverges:
+the specification's plSignature). Which issuer a set of documents resolved to is remembered under the whole set, so that
+another set is always looked at anew.
 """
 
 from __future__ import annotations
@@ -240,7 +242,10 @@ def owners_differ(license_: PublishingLicense, data: RightsData) -> bool:
 
 
 def _sealed_owner(data: RightsData) -> Grantee | None:
-    """The owner within the rights data, which goes before the one in the clear; templates have none."""
+    """The owner within the rights data, which goes before the one in the clear; templates have none.
+
+    Diverges: 3.4.4.1 has one OWNER, that of the PL's METADATA. Only who has the content key can write the inner one.
+    """
     return data.owner if data.owner is not None and (data.owner.email or data.owner.id) else None
 
 

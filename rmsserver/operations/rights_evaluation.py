@@ -76,9 +76,10 @@ class Reader:
 def identify(rac: RightsAccountCertificate, state: ServerState, directory: Directory) -> Reader | None:
     """The reader that a verified RAC stands for; None where the account must not have anything.
 
-    What our directory says of a SID it knows goes before what the RAC says, which may be a year old: addresses that were
-    taken away do not count, new aliases do, a disabled account has nothing. An account of our own that the directory no
-    longer knows has nothing either. For accounts of others the RAC's address and aliases count. Raises PortUnavailable.
+    What our directory says of a SID it knows goes before what the RAC says, which may be a year old: addresses that
+    were taken away do not count, new aliases do, a disabled account has nothing. An account of our own that the
+    directory no longer knows has nothing either. For accounts of others the RAC's address and aliases count.
+    Diverges: the specification is silent on disabled and removed accounts. Raises PortUnavailable.
     """
     id_type, identity = rac.account
     if id_type == WINDOWS:

@@ -12,20 +12,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from rmsserver.ports import CachedLicense
-
 _ENTRY = 400
 """Bytes of an entry itself: its key, tuple and places in the table."""
-_PARSED_FACTOR = 8
-"""Bytes of memory for one character of a parsed licence: text, UTF-8 source and tree; 5 to 6 were measured
-on ASCII.
-"""
 
 
 def weigh(value: object) -> int:
     """An estimate, in bytes, of what an entry holds in memory: its own `weight_bytes` where it has one."""
-    if isinstance(value, CachedLicense):
-        return _ENTRY + len(value.license.text) * _PARSED_FACTOR
     stated = getattr(value, "weight_bytes", None)
     return _ENTRY + (stated if isinstance(stated, int) else sys.getsizeof(value))
 

@@ -110,6 +110,14 @@ class ContentKeyWitnessContract:
         assert port.first_signer(fingerprint, first) == first
         assert port.first_signer(b"g" * 32, second) == second
 
+    def test_L1_asking_for_the_signer_records_nothing(self, port: ContentKeyWitness) -> None:
+        """L1: who asks whether a fingerprint was seen does not make it seen."""
+        fingerprint, signer = b"h" * 32, KeyId(b"1" * 32)
+        assert port.signer_of(fingerprint) is None
+        assert port.signer_of(fingerprint) is None
+        assert port.first_signer(fingerprint, signer) == signer
+        assert port.signer_of(fingerprint) == signer
+
     def test_bounded(self, port: ContentKeyWitness) -> None:
         """The port is made for 100 entries: the one seen longest ago is forgotten."""
         for n in range(101):

@@ -134,6 +134,16 @@ class TestContentKeyWitness(contract.ContentKeyWitnessContract):
         assert after.first_signer(b"f" * 32, second) == first
         after.stop()
 
+    def test_L1_signer_is_known_after_memory_forgot(self, database: Database) -> None:
+        """L1: what memory had to forget is looked up in the database."""
+        signer = KeyId(b"1" * 32)
+        witness = SqlContentKeyWitness(database, entries=2)
+        witness.start()
+        for n in range(5):
+            witness.first_signer(n.to_bytes(32), signer)
+        witness.stop()
+        assert [witness.signer_of(n.to_bytes(32)) for n in range(6)] == [signer] * 5 + [None]
+
     def test_corrected_by_the_database(self, database: Database) -> None:
         """A signer that memory took for the first is corrected when the database knows an earlier one."""
         first, second = KeyId(b"1" * 32), KeyId(b"2" * 32)
