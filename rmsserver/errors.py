@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-_CORE = "Microsoft.DigitalRightsManagement.Core."
-_LICENSING = "Microsoft.DigitalRightsManagement.Licensing."
-_UTILITIES = "Microsoft.DigitalRightsManagement.Utilities."
-_CRYPTOGRAPHY = "Microsoft.DigitalRightsManagement.Cryptography."
+_MANAGEMENT = "Microsoft.DigitalRightsManagement."
+_CORE = _MANAGEMENT + "Core."
+_LICENSING = _MANAGEMENT + "Licensing."
+_UTILITIES = _MANAGEMENT + "Utilities."
+_CRYPTOGRAPHY = _MANAGEMENT + "Cryptography."
 _SERVICES = "Microsoft.RightsManagementServices."
 
 
@@ -186,3 +187,31 @@ class CryptoUnsupportedSymKey(RmsError):
 class EnablingBitsHashDoesNotMatch(RmsError):
     wire_name = _SERVICES + "EnablingBitsHashDoesNotMatchException"
     text = "The enabling bits are not valid."
+
+
+# --- applications and other servers: [MS-RMSI] 3.2 to 3.5 ---------------------------------------------------------------
+
+
+class ClusterNotDecommissioned(RmsError):
+    wire_name = _UTILITIES + "ClusterNotDecommissionedException"
+    text = "The server is not decommissioned and cannot process the request."
+
+
+class DrmsArgument(RmsError):
+    wire_name = _CORE + "DRMSArgumentException"
+    text = "An argument of the request is not valid."
+
+
+class ServerRepublishIllegal(RmsError):
+    wire_name = _MANAGEMENT + "ServerRepublishIllegalException"
+    text = "The publishing license does not allow the server to change it."
+
+
+class InvalidSignedIssuanceLicense(RmsError):
+    wire_name = _MANAGEMENT + "InvalidSignedIssuanceLicenseException"
+    text = "The signed publishing license is not valid."
+
+
+class AcquirePreLicenseInvalidLicensee(RmsError):
+    wire_name = _LICENSING + "AcquirePreLicenseInvalidLicenseeException"
+    text = "The licensee is not known, or there is no key for it."
