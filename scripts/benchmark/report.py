@@ -1,0 +1,86 @@
+"""The figures: medians over the rounds, as a table or as JSON. Ratios only; absolute numbers mean nothing elsewhere."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmark.memory import Sample
+from benchmark.rounds import Rate, Round
+
+AIMS = {"AcquireLicense, cold": 0.07, "AcquireLicense, hot": 0.15}
+LATENCY_AIM = 3.0
+_BUSY = 0.9
+
+
+def summary(rounds: Sequence[Round]) -> dict[str, Any]:
+    """Median, smallest and largest of every figure."""
+    return {
+        "machine": {"processor": _processor(), "python": platform.python_version()},
+        "rounds": len(rounds),
+        "core_share_of_openssl": _spread([r.share for r in rounds]),
+        "operations": {
+            name: {
+                "ratio": _spread(_rates(rounds, name, lambda rate: rate.per_second)),
+                "ratio_per_cpu_second": _spread(_rates(rounds, name, lambda rate: rate.per_cpu_second)),
+                "aim": AIMS.get(name),
+            }
+            for name in rounds[0].rates
+        },
+        "latency": {"p99_ratio": _spread([r.latency for r in rounds]), "aim": LATENCY_AIM},
+    }
+
+
+def table(rounds: Sequence[Round]) -> str:
+    """The same for people."""
+    figures = summary(rounds)
+    lines = [
+        f"Median of {len(rounds)} rounds (smallest to largest). A ratio of 0.10: while the core makes 100 RSA-2048",
+        "signatures by `openssl speed`, the server answers 10 requests.",
+        "",
+        f"{'operation':26} {'requests / signatures':>24} {'per processor second':>24}   aim",
+    ]
+    for name, operation in figures["operations"].items():
+        aim = f"{operation['aim']:.2f}" if operation["aim"] else "-"
+        ratio, cpu = _text(operation["ratio"]), _text(operation["ratio_per_cpu_second"])
+        lines.append(f"{name:26} {ratio:>24} {cpu:>24}   {aim}")
+    latency = _text(figures["latency"]["p99_ratio"], 2)
+    lines += [
+        "",
+        "p99 of 50 simultaneous GetClientLicensorCert, key pool full, as a multiple of the p99 of 50 simultaneous",
+        f"AcquireTemplateInformation: {latency}   aim: at most {LATENCY_AIM:.0f}",
+    ]
+    share = figures["core_share_of_openssl"]["median"]
+    if share < _BUSY:
+        lines += [
+            "",
+            f"openssl got only {share:.0%} of the core: something else was running; trust the last column more.",
+        ]
+    return "\n".join(lines)
+
+
+def memory_table(samples: Sequence[Sample]) -> str:
+    last = [s.mebibytes for s in samples[len(samples) // 2 :]]
+    growth = last[-1] - last[0]
+    rows = [f"{s.licences:9} {s.mebibytes:8.0f} MiB" for s in samples]
+    return "\n".join([" licences   memory", *rows, f"Growth over the second half: {growth:+.0f} MiB."])
+
+
+def _rates(rounds: Sequence[Round], name: str, value: Callable[[Rate], float]) -> list[float]:
+    return [value(r.rates[name]) for r in rounds]
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "smallest": min(values), "largest": max(values)}
+
+
+def _text(spread: dict[str, float], digits: int = 3) -> str:
+    median, smallest, largest = (f"{spread[key]:.{digits}f}" for key in ("median", "smallest", "largest"))
+    return f"{median} ({smallest} to {largest})"
+
+
+def _processor() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
