@@ -13,7 +13,7 @@ from rmsserver.xrml.enabling_bits import (
     seal_enabling_bits,
 )
 from rmsserver.xrml.errors import SealError, WrongKindError, XrmlSyntaxError
-from rmsserver.xrml.keys import CryptoMode, PrivateKey
+from rmsserver.xrml.keys import CryptoMode, PrivateKey, PublicKey
 from rmsserver.xrml.principal import (
     Address,
     Principal,
@@ -23,7 +23,7 @@ from rmsserver.xrml.principal import (
     public_key_xml,
 )
 from rmsserver.xrml.spc import SecurityProcessorCertificate
-from rmsserver.xrml.surface import Element
+from rmsserver.xrml.surface import Element, parse
 from rmsserver.xrml.values import Guid, TimeRange, format_time, parse_time
 
 ACCOUNT_CERTIFICATE = "Group-Identity-Credential"
@@ -108,6 +108,11 @@ def account_object_xml(id_type: str, id_: str, email: str, aliases: tuple[str, .
     return object_xml(GROUP_IDENTITY, id_type, id_, email, tuple(Address("email_alias", alias) for alias in aliases))
 
 
+def account_principal(account_object: str, key: PublicKey) -> Principal:
+    """The principal of an account whose certificate is not at hand: what its RAC would say, without levels."""
+    return Principal.read(parse(f"<PRINCIPAL>{account_object}{public_key_xml(key)}</PRINCIPAL>"))
+
+
 def write_rights_account_certificate(
     *,
     certificate_id: Guid,
@@ -135,23 +140,77 @@ def write_rights_account_certificate(
         mode,
         session_key,
     )
-    points = distribution_point_xml("Activation", _CERTIFICATION_POINT, _CERTIFICATION_SERVER, certification_url)
-    if extranet_url:
-        points += distribution_point_xml(
-            "Extranet-Activation", _CERTIFICATION_POINT, _CERTIFICATION_SERVER, extranet_url
-        )
     inner = (
-        f"<ISSUEDTIME>{format_time(issued)}</ISSUEDTIME>{range_xml('VALIDITYTIME', validity)}<DESCRIPTOR>"
-        + object_xml(ACCOUNT_CERTIFICATE, "MS-GUID", certificate_id.braced)
-        + f"</DESCRIPTOR><ISSUER>{issuer_inner}</ISSUER>{points}"
-        + f'<ISSUEDPRINCIPALS><PRINCIPAL internal-id="1">{account_object}{public_key_xml(account_key.public)}'
-        + level_xml("Group-Identity-Credential-Type", "Persistent" if persistent else "Temporary")
-        + level_xml("Group-Identity-Type", "Group")
-        + level_xml("Group-Identity-Policy", ACCOUNT_CERTIFICATE)
-        + "</PRINCIPAL></ISSUEDPRINCIPALS><FEDERATIONPRINCIPALS><PRINCIPAL>"
+        _account_xml(
+            certificate_id=certificate_id,
+            issuer_inner=issuer_inner,
+            principal=account_object + public_key_xml(account_key.public),
+            persistent=persistent,
+            validity=validity,
+            certification_url=certification_url,
+            extranet_url=extranet_url,
+            issued=issued,
+        )
+        + "<FEDERATIONPRINCIPALS><PRINCIPAL>"
         + machine.machine_object
         + sealed
         + "".join(machine.level_surface(name) for name in ("Manufacturer", "Platform", "Repository"))
         + "</PRINCIPAL></FEDERATIONPRINCIPALS>"
     )
     return signed_document(body_xml(LICENSE, inner), signing_key, mode)
+
+
+def write_public_account_certificate(
+    *,
+    certificate_id: Guid,
+    issuer_inner: str,
+    account_object: str,
+    account_key: PublicKey,
+    validity: TimeRange,
+    certification_url: str,
+    extranet_url: str | None,
+    issued: dt.datetime,
+    signing_key: PrivateKey,
+    mode: CryptoMode,
+) -> str:
+    """A signed pre-certified RAC as text: the RAC without FEDERATIONPRINCIPALS, so without a key ([MS-RMSI] 3.3.1)."""
+    inner = _account_xml(
+        certificate_id=certificate_id,
+        issuer_inner=issuer_inner,
+        principal=account_object + public_key_xml(account_key),
+        persistent=True,
+        validity=validity,
+        certification_url=certification_url,
+        extranet_url=extranet_url,
+        issued=issued,
+    )
+    return signed_document(body_xml(LICENSE, inner), signing_key, mode)
+
+
+def _account_xml(
+    *,
+    certificate_id: Guid,
+    issuer_inner: str,
+    principal: str,
+    persistent: bool,
+    validity: TimeRange,
+    certification_url: str,
+    extranet_url: str | None,
+    issued: dt.datetime,
+) -> str:
+    """What stands in every RAC: all of BODY but FEDERATIONPRINCIPALS. `principal` is OBJECT and PUBLICKEY."""
+    points = distribution_point_xml("Activation", _CERTIFICATION_POINT, _CERTIFICATION_SERVER, certification_url)
+    if extranet_url:
+        points += distribution_point_xml(
+            "Extranet-Activation", _CERTIFICATION_POINT, _CERTIFICATION_SERVER, extranet_url
+        )
+    return (
+        f"<ISSUEDTIME>{format_time(issued)}</ISSUEDTIME>{range_xml('VALIDITYTIME', validity)}<DESCRIPTOR>"
+        + object_xml(ACCOUNT_CERTIFICATE, "MS-GUID", certificate_id.braced)
+        + f"</DESCRIPTOR><ISSUER>{issuer_inner}</ISSUER>{points}"
+        + f'<ISSUEDPRINCIPALS><PRINCIPAL internal-id="1">{principal}'
+        + level_xml("Group-Identity-Credential-Type", "Persistent" if persistent else "Temporary")
+        + level_xml("Group-Identity-Type", "Group")
+        + level_xml("Group-Identity-Policy", ACCOUNT_CERTIFICATE)
+        + "</PRINCIPAL></ISSUEDPRINCIPALS>"
+    )

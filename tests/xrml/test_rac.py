@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from rmsserver.xrml.document import body_xml, signed_document
 from rmsserver.xrml.errors import SealError, WrongKindError, XrmlError, XrmlSyntaxError
 from rmsserver.xrml.issuing import IssuingCertificate
-from rmsserver.xrml.rac import RightsAccountCertificate, account_object_xml, write_rights_account_certificate
+from rmsserver.xrml.rac import (
+    RightsAccountCertificate,
+    account_object_xml,
+    account_principal,
+    write_public_account_certificate,
+    write_rights_account_certificate,
+)
 from rmsserver.xrml.spc import SecurityProcessorCertificate
 from rmsserver.xrml.surface import parse, render
 from rmsserver.xrml.values import Guid
@@ -127,3 +133,38 @@ def test_the_signed_part_is_the_body_as_written(mode1: Hierarchy) -> None:
     """`signed_document` changes nothing in BODY."""
     body = body_xml("LICENSE", "<A>é</A>")
     assert body_of(signed_document(body, mode1.keys.slc, mode1.mode)) == body
+
+
+def test_a_pre_certified_one_is_the_same_without_the_machine(hierarchy: Hierarchy) -> None:
+    """All of the RAC's elements, to the letter, but FEDERATIONPRINCIPALS ([MS-RMSI] 3.3.1); no key is in it."""
+    rac, slc = RightsAccountCertificate.read(hierarchy.rac), IssuingCertificate.read(hierarchy.slc)
+    text = write_public_account_certificate(
+        certificate_id=rac.descriptor.guid if rac.descriptor else Guid(""),
+        issuer_inner=slc.issuer_inner_surface,
+        account_object=account_object_xml("Windows", "S-1-5-21-1-2-3-1118", AUTHOR),
+        account_key=hierarchy.keys.account.public,
+        validity=YEAR,
+        certification_url=rac.distribution_points()[0].addresses[0].text,
+        extranet_url=None,
+        issued=NOW,
+        signing_key=hierarchy.keys.slc,
+        mode=hierarchy.mode,
+    )
+    public = RightsAccountCertificate.read(text)
+    slc.issued(public)
+    assert public.machine is None
+    assert "ENABLINGBITS" not in text
+    whole = [render(element) for element in rac.body.children if element.tag != "FEDERATIONPRINCIPALS"]
+    assert [render(element) for element in public.body.children] == whole
+    with pytest.raises(SealError):
+        public.open_private_key(hierarchy.keys.machine, STAND_IN)
+
+
+def test_the_principal_of_an_account_is_that_of_its_certificate(hierarchy: Hierarchy) -> None:
+    """To the letter, so that a use licence made without the certificate is the one made with it."""
+    principal = account_principal(
+        account_object_xml("Windows", "S-1-5-21-1-2-3-1118", AUTHOR), hierarchy.keys.account.public
+    )
+    expected = RightsAccountCertificate.read(hierarchy.rac).principal
+    assert principal.object_and_key_surface == expected.object_and_key_surface
+    assert principal.public_key == expected.public_key
