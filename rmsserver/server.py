@@ -17,7 +17,7 @@ from rmsserver.auth.basic import BasicScheme, BasicUse
 from rmsserver.auth.connection import HttpAuthenticator, SignOnSettings
 from rmsserver.auth.guessing import PasswordGuessing
 from rmsserver.auth.mechanism import ChannelBinding
-from rmsserver.auth.ntlm import NtlmMechanism, NtlmSettings, ServerNames
+from rmsserver.auth.ntlm import HashVerifier, NtlmMechanism, NtlmSettings, ServerNames
 from rmsserver.auth.policy import AccessPolicy, Demand, Rule
 from rmsserver.config import Config, EndpointAccess
 from rmsserver.directory.credentials import EmbeddedCredentials
@@ -146,7 +146,7 @@ def make_authenticator(
     host = socket.gethostname()
     names = ServerNames(directory_name[:15], host.split(".")[0].upper()[:15], directory_name.lower(), host)
     binding = ChannelBinding(config.sign_on.channel_binding)
-    ntlm = NtlmMechanism(credentials, guessing, names, NtlmSettings(channel_binding=binding))
+    ntlm = NtlmMechanism(HashVerifier(credentials, names), guessing, NtlmSettings(channel_binding=binding))
     settings = SignOnSettings(basic=BasicUse(config.sign_on.basic))
     return HttpAuthenticator([ntlm], BasicScheme(credentials, guessing), settings)
 

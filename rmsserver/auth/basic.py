@@ -5,12 +5,12 @@ from __future__ import annotations
 import enum
 import ipaddress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from rmsserver.auth import Identity
 from rmsserver.auth.guessing import PasswordGuessing
 from rmsserver.auth.mechanism import Channel, SignOnError
-from rmsserver.ports import Credentials
-from rmsserver.state import AuthenticationType
+from rmsserver.state import AuthenticationType, DomainAccount
 
 LOGIN_LIMIT = 256
 PASSWORD_LIMIT = 1024
@@ -65,17 +65,28 @@ class UserPass:
         return cls(login, password)
 
 
+class PasswordCheck(Protocol):
+    """As much of the port `Credentials` as Basic needs."""
+
+    def check_password(self, login: str, password: str) -> DomainAccount | None: ...
+
+
 class BasicScheme:
     """Checks one request's name and password."""
 
-    def __init__(self, credentials: Credentials, guessing: PasswordGuessing) -> None:
-        self._credentials = credentials
+    def __init__(self, passwords: PasswordCheck, guessing: PasswordGuessing, *, is_remote: bool = False) -> None:
+        """`is_remote`: passwords are checked by a domain controller, which is not asked while a lock holds here."""
+        self._passwords = passwords
         self._guessing = guessing
+        self._is_remote = is_remote
 
     def verify(self, token: bytes, *, client_address: str) -> Identity:
-        """Raises SignOnError. The password is hashed whether or not a lock holds, so that time does not tell (A7)."""
+        """Raises SignOnError. Where the check is our own it is made whether or not a lock holds, so that time does not
+        tell (A7); a domain controller would count it, so that guessing here would lock people out of the domain."""
         given = UserPass.read(token)
-        account = self._credentials.check_password(given.login, given.password)
+        if self._is_remote and self._guessing.is_locked(given.login, client_address):
+            raise SignOnError("too many failures", given.login)
+        account = self._passwords.check_password(given.login, given.password)
         admitted = self._guessing.admits(given.login, client_address, proven=account is not None)
         if not admitted or account is None:
             raise SignOnError("wrong password, unknown account or too many failures", given.login)

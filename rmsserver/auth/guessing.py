@@ -88,25 +88,34 @@ class PasswordGuessing:
         self._account = _Counter(limits.account, limits.entries)
         self._address = _Counter(limits.address, limits.entries)
 
+    def is_locked(self, login: str, client_address: str) -> bool:
+        """Whether a lock holds for such an attempt, so that `admits` would refuse even the right password."""
+        now = self._monotonic()
+        with self._lock:
+            return any(counter.locked(key, now) for counter, key in self._keys(login, client_address))
+
     def admits(self, login: str, client_address: str, *, proven: bool) -> bool:
         """The last word on one attempt, after the password was checked: True where it was right and no lock holds.
 
         Call it once for each attempt, also for unknown accounts: they are counted alike (N6).
         """
-        account, address = account_key(login), address_key(client_address)
-        pair = f"{address} {account}"
+        keys = self._keys(login, client_address)
         now = self._monotonic()
         with self._lock:
-            keys = ((self._pair, pair), (self._account, account), (self._address, address))
             if any(counter.locked(key, now) for counter, key in keys):
                 return False
             if proven:
                 # Only the pair: else one right password would wash away the failures at other accounts.
-                self._pair.forget(pair)
+                self._pair.forget(keys[0][1])
                 return True
             for counter, key in keys:
                 counter.failed(key, now)
             return False
+
+    def _keys(self, login: str, client_address: str) -> tuple[tuple[_Counter, str], ...]:
+        """The counters and their keys; that of the pair first."""
+        account, address = account_key(login), address_key(client_address)
+        return (self._pair, f"{address} {account}"), (self._account, account), (self._address, address)
 
     @property
     def entries(self) -> int:

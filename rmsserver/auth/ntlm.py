@@ -1,4 +1,5 @@
-"""The server's side of NTLMv2 ([MS-NLMP] 3.2.5.1) for accounts whose NT hash the `Credentials` port hands out.
+"""The server's side of NTLMv2 ([MS-NLMP] 3.2.5.1). Who knows the passwords is asked through a `ResponseVerifier`: the
+embedded directory by its NT hashes (`HashVerifier`), a domain by winbind (`winbind.WinbindVerifier`).
 
 What is refused here, each with the same answer: LM and NTLMv1 responses, anonymous sign-on, a message without the MIC it
 announces (and, unless configured otherwise, any without a MIC), a channel binding that is wrong, or absent or all zero where
@@ -12,11 +13,12 @@ import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from rmsserver.auth import Identity
 from rmsserver.auth.guessing import PasswordGuessing
 from rmsserver.auth.mechanism import Accepted, Channel, ChannelBinding, Continue, Handshake, SignOnError
-from rmsserver.auth.ntlm_keys import SessionKeys, channel_bindings_hash, proof, response_key
+from rmsserver.auth.ntlm_keys import SessionKeys, channel_bindings_hash, proof, response_key, session_base_key
 from rmsserver.auth.ntlm_messages import (
     AuthenticateMessage,
     AvId,
@@ -62,6 +64,64 @@ class NtlmSettings:
     """MaxLifetime (3.1.1.1)."""
 
 
+@dataclass(frozen=True)
+class Proven:
+    """Whose password it was, and the SessionBaseKey (3.3.2) that only its knower can compute."""
+
+    account: DomainAccount
+    base_key: bytes = field(repr=False)
+
+
+class ResponseVerifier(Protocol):
+    """Knows passwords, or somebody who does. Every method may raise `PortUnavailable`."""
+
+    @property
+    def is_remote(self) -> bool:
+        """True where each check reaches a domain controller, which counts failures itself. While a lock of our own holds it
+        is then not asked, so that guessing here locks nobody out of the domain; and no time tells, as nothing is checked."""
+
+    def names(self) -> ServerNames:
+        """For the CHALLENGE_MESSAGE. Domain controllers check that a response was made for the computer that sends it in."""
+
+    def verify(self, message: AuthenticateMessage, response: ClientChallenge, server_challenge: bytes) -> Proven | None:
+        """Who proves to know the password of the message's account; None for a wrong password or an unknown account."""
+
+
+class HashVerifier:
+    """Verifies by the NT hashes that the `Credentials` port hands out."""
+
+    is_remote = False
+
+    def __init__(self, credentials: Credentials, names: ServerNames) -> None:
+        self._credentials = credentials
+        self._names = names
+        # The stand-in hash of unknown users: they fail after the same work, against a secret nobody holds.
+        self._nobody = secrets.token_bytes(16)
+
+    def names(self) -> ServerNames:
+        return self._names
+
+    def verify(self, message: AuthenticateMessage, response: ClientChallenge, server_challenge: bytes) -> Proven | None:
+        """Unknown users cost the same (N6)."""
+        found = self._credentials.nt_hash(login_of(message))
+        nt_hash = found[1] if found else self._nobody
+        proven_key: bytes | None = None
+        # 3.2.5.1.2: some clients compute with no domain although they send one.
+        for domain in (message.domain, ""):
+            key = response_key(nt_hash, message.user, domain)
+            expected = proof(key, server_challenge, response.temp)
+            if hmac.compare_digest(expected, response.proof):
+                proven_key = key
+        if found is None or proven_key is None:
+            return None
+        return Proven(found[0], session_base_key(proven_key, response.proof))
+
+
+def login_of(message: AuthenticateMessage) -> str:
+    """`DOMAIN\\user`, or the user alone where the client names no domain."""
+    return f"{message.domain}\\{message.user}" if message.domain else message.user
+
+
 class NtlmMechanism:
     """Makes the handshakes. `now` gives aware UTC time."""
 
@@ -69,20 +129,16 @@ class NtlmMechanism:
 
     def __init__(
         self,
-        credentials: Credentials,
+        verifier: ResponseVerifier,
         guessing: PasswordGuessing,
-        names: ServerNames,
         settings: NtlmSettings | None = None,
         *,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        self.credentials = credentials
+        self.verifier = verifier
         self.guessing = guessing
-        self.names = names
         self.settings = settings or NtlmSettings()
         self.now = now
-        # The stand-in hash of unknown users: they fail after the same work, against a secret nobody holds.
-        self.nobody = secrets.token_bytes(16)
 
     def available(self, channel: Channel) -> bool:
         """Extended protection without TLS would promise what nothing can keep: not offered (A5)."""
@@ -127,17 +183,17 @@ class _NtlmHandshake:
         if not flags & (Flags.SIGN | Flags.SEAL):
             # Without either, an exchanged key has no use (3.2.5.1.2), and clients differ in what they then send.
             flags &= ~Flags.KEY_EXCHANGE
+        names = self._mechanism.verifier.names()
         message = ChallengeMessage(
             flags=flags,
             server_challenge=secrets.token_bytes(8),
-            target_name=self._mechanism.names.netbios_domain,
-            target_info=self._target_info(),
+            target_name=names.netbios_domain,
+            target_info=self._target_info(names),
         )
         self._challenged = _Challenged(token, message.write(), message)
         return Continue(self._challenged.challenge)
 
-    def _target_info(self) -> dict[int, bytes]:
-        names = self._mechanism.names
+    def _target_info(self, names: ServerNames) -> dict[int, bytes]:
         texts = {
             AvId.NB_DOMAIN_NAME: names.netbios_domain,
             AvId.NB_COMPUTER_NAME: names.netbios_computer,
@@ -152,12 +208,13 @@ class _NtlmHandshake:
         if not message.user or message.flags & Flags.ANONYMOUS or not message.nt_response:
             raise SignOnError("anonymous sign-on, or an LM response alone")
         response = ClientChallenge.read(message.nt_response)
-        account, key = self._prove(challenged, message, response, client_address)
-        self._check_mic(challenged, message, response, keys := self._keys(challenged, message, response, key))
+        proven = self._prove(challenged, message, response, client_address)
+        keys = self._keys(challenged, message, proven.base_key)
+        self._check_mic(challenged, message, response, keys)
         self._check_channel(response)
         if abs(response.timestamp - _filetime(self._mechanism.now())) > self._max_difference():
             raise SignOnError("timestamp too far from the server's clock")
-        return Accepted(Identity(AuthenticationType.NTLM, account), keys)
+        return Accepted(Identity(AuthenticationType.NTLM, proven.account), keys)
 
     def _prove(
         self,
@@ -165,31 +222,21 @@ class _NtlmHandshake:
         message: AuthenticateMessage,
         response: ClientChallenge,
         client_address: str,
-    ) -> tuple[DomainAccount, bytes]:
-        """The account and its response key, if the client knows the password. Unknown users cost the same (N6)."""
-        login = f"{message.domain}\\{message.user}" if message.domain else message.user
-        found = self._mechanism.credentials.nt_hash(login)
-        nt_hash = found[1] if found else self._mechanism.nobody
-        proven_key: bytes | None = None
-        # 3.2.5.1.2: some clients compute with no domain although they send one.
-        for domain in (message.domain, ""):
-            key = response_key(nt_hash, message.user, domain)
-            expected = proof(key, challenged.message.server_challenge, response.temp)
-            if hmac.compare_digest(expected, response.proof):
-                proven_key = key
-        proven = found is not None and proven_key is not None
-        if not self._mechanism.guessing.admits(login, client_address, proven=proven):
+    ) -> Proven:
+        """Raises SignOnError unless the client knows the password and no lock holds."""
+        login, verifier, guessing = login_of(message), self._mechanism.verifier, self._mechanism.guessing
+        if verifier.is_remote and guessing.is_locked(login, client_address):
+            raise SignOnError("too many failures", login)
+        proven = verifier.verify(message, response, challenged.message.server_challenge)
+        admitted = guessing.admits(login, client_address, proven=proven is not None)
+        if proven is None or not admitted:
             raise SignOnError("wrong password, unknown account or too many failures", login)
-        assert found is not None  # noqa: S101  # `admits` never admits what is not proven
-        assert proven_key is not None  # noqa: S101
-        return found[0], proven_key
+        return proven
 
-    def _keys(
-        self, challenged: _Challenged, message: AuthenticateMessage, response: ClientChallenge, key: bytes
-    ) -> SessionKeys:
+    def _keys(self, challenged: _Challenged, message: AuthenticateMessage, base_key: bytes) -> SessionKeys:
         agreed = message.flags & challenged.message.flags
         try:
-            return SessionKeys.derive(agreed, key, response.proof, message.encrypted_session_key)
+            return SessionKeys.derive(agreed, base_key, message.encrypted_session_key)
         except ValueError as error:
             raise SignOnError(str(error)) from None
 

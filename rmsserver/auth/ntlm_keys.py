@@ -48,6 +48,11 @@ def proof(key: bytes, server_challenge: bytes, temp: bytes) -> bytes:
     return _hmac_md5(key, server_challenge + temp)
 
 
+def session_base_key(key: bytes, nt_proof: bytes) -> bytes:
+    """SessionBaseKey of NTLMv2 (3.3.2) from a `response_key` and the proof the client sent."""
+    return _hmac_md5(key, nt_proof)
+
+
 def channel_bindings_hash(application_data: bytes) -> bytes:
     """MD5 of a gss_channel_bindings_struct without addresses ([RFC2744] 3.11, [RFC4121] 4.1.1.2)."""
     return _md5(bytes(16) + struct.pack("<I", len(application_data)) + application_data)
@@ -61,9 +66,11 @@ class SessionKeys:
     exported: bytes = field(repr=False)
 
     @classmethod
-    def derive(cls, flags: Flags, key: bytes, nt_proof: bytes, encrypted_session_key: bytes) -> SessionKeys:
-        """3.2.5.1.2. Raises ValueError where a session key should have come and has not 16 octets."""
-        exchange_key = _hmac_md5(key, nt_proof)
+    def derive(cls, flags: Flags, exchange_key: bytes, encrypted_session_key: bytes) -> SessionKeys:
+        """3.2.5.1.2; with NTLMv2 the KeyExchangeKey is the `session_base_key` (3.4.5.1).
+
+        Raises ValueError where a session key should have come and has not 16 octets.
+        """
         if not (flags & Flags.KEY_EXCHANGE and flags & (Flags.SIGN | Flags.SEAL)):
             return cls(flags, exchange_key)
         if len(encrypted_session_key) != 16:

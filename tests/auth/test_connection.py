@@ -14,7 +14,7 @@ from rmsserver.auth.basic import BasicScheme, BasicUse
 from rmsserver.auth.connection import HttpAuthenticator, SignOnSettings
 from rmsserver.auth.guessing import PasswordGuessing
 from rmsserver.auth.mechanism import ChannelBinding
-from rmsserver.auth.ntlm import NtlmMechanism, NtlmSettings, ServerNames
+from rmsserver.auth.ntlm import HashVerifier, NtlmMechanism, NtlmSettings, ServerNames
 from rmsserver.state import AuthenticationType
 from tests.auth.accounts import ALICE, BOB, PASSWORD, Accounts, Time
 from tests.auth.ntlm_client import Answer, header, negotiate_message, token_of
@@ -29,9 +29,8 @@ def _authenticator(
 ) -> HttpAuthenticator:
     accounts, guessing = Accounts(), PasswordGuessing(monotonic=Time())
     mechanism = NtlmMechanism(
-        accounts,
+        HashVerifier(accounts, ServerNames("EXAMPLE", "RMS")),
         guessing,
-        ServerNames("EXAMPLE", "RMS"),
         NtlmSettings(**settings),  # type: ignore[arg-type]
         now=lambda: dt.datetime(2026, 11, 22, tzinfo=dt.UTC),
     )

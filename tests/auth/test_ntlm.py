@@ -8,7 +8,7 @@ import pytest
 
 from rmsserver.auth.guessing import PasswordGuessing
 from rmsserver.auth.mechanism import Accepted, Channel, ChannelBinding, Continue, Handshake, SignOnError
-from rmsserver.auth.ntlm import NtlmMechanism, NtlmSettings, ServerNames
+from rmsserver.auth.ntlm import HashVerifier, NtlmMechanism, NtlmSettings, ServerNames
 from rmsserver.auth.ntlm_keys import channel_bindings_hash
 from rmsserver.state import AuthenticationType
 from tests.auth.accounts import ALICE, Accounts, Time
@@ -24,9 +24,8 @@ CBT = 10
 
 def _mechanism(accounts: Accounts | None = None, **settings: object) -> NtlmMechanism:
     return NtlmMechanism(
-        accounts or Accounts(),
+        HashVerifier(accounts or Accounts(), ServerNames("EXAMPLE", "RMS", "example.com", "rms.example.com")),
         PasswordGuessing(monotonic=Time()),
-        ServerNames("EXAMPLE", "RMS", "example.com", "rms.example.com"),
         NtlmSettings(**settings),  # type: ignore[arg-type]
         now=lambda: NOW,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from spnego.channel_bindings import GssChannelBindings
 
-from rmsserver.auth.ntlm_keys import SessionKeys, channel_bindings_hash, proof, response_key
+from rmsserver.auth.ntlm_keys import SessionKeys, channel_bindings_hash, proof, response_key, session_base_key
 from rmsserver.auth.ntlm_messages import Flags
 
 NT_HASH = bytes.fromhex("a4f49c406510bdcab6824ee7c30fd852")
@@ -44,13 +44,13 @@ def test_proof_of_the_example() -> None:
 
 def test_session_key_of_the_example() -> None:
     """The encrypted session key of 4.2.4.2.3 opens to sixteen times 55."""
-    assert SessionKeys.derive(FLAGS, KEY, PROOF, ENCRYPTED).exported == b"\x55" * 16
+    assert SessionKeys.derive(FLAGS, session_base_key(KEY, PROOF), ENCRYPTED).exported == b"\x55" * 16
 
 
 def test_session_key_without_key_exchange_is_the_base_key() -> None:
     """Without KEY_EXCH, or anything to use it for, the session key is the SessionBaseKey of 4.2.4.1.2."""
     for without in (Flags.KEY_EXCHANGE, Flags.SIGN | Flags.SEAL):
-        keys = SessionKeys.derive(FLAGS & ~without, KEY, PROOF, b"")
+        keys = SessionKeys.derive(FLAGS & ~without, session_base_key(KEY, PROOF), b"")
         assert keys.exported.hex() == "8de40ccadbc14a82f15cb0ad0de95ca3"
 
 
@@ -58,7 +58,7 @@ def test_session_key_without_key_exchange_is_the_base_key() -> None:
 def test_session_key_of_a_wrong_length_is_refused(length: int) -> None:
     """3.2.5.1.2: with KEY_EXCH a valid encrypted session key must have come."""
     with pytest.raises(ValueError, match="16 octets"):
-        SessionKeys.derive(FLAGS, KEY, PROOF, bytes(length))
+        SessionKeys.derive(FLAGS, session_base_key(KEY, PROOF), bytes(length))
 
 
 def test_signature_is_the_one_a_pyspnego_client_makes() -> None:

@@ -33,7 +33,7 @@ from rmsserver.auth.basic import BasicScheme, BasicUse
 from rmsserver.auth.connection import HttpAuthenticator, SignOnSettings
 from rmsserver.auth.guessing import PasswordGuessing
 from rmsserver.auth.mechanism import ChannelBinding
-from rmsserver.auth.ntlm import NtlmMechanism, NtlmSettings, ServerNames
+from rmsserver.auth.ntlm import HashVerifier, NtlmMechanism, NtlmSettings, ServerNames
 from tests.auth.accounts import Accounts
 
 # Twisted is typed in parts only.
@@ -103,9 +103,8 @@ def certificate(folder: Path) -> tuple[Path, bytes]:
 def main(transport: str, binding: str) -> None:
     credentials, guessing = Accounts(), PasswordGuessing()
     ntlm = NtlmMechanism(
-        credentials,
+        HashVerifier(credentials, ServerNames("EXAMPLE", "RMS", "example.com", "rms.example.com")),
         guessing,
-        ServerNames("EXAMPLE", "RMS", "example.com", "rms.example.com"),
         NtlmSettings(channel_binding=ChannelBinding(binding)),
     )
     authenticator = HttpAuthenticator(
