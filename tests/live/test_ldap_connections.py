@@ -100,13 +100,15 @@ def test_K6_nobody_waits_long_while_it_hangs(domain: Domain) -> None:
 
 
 def test_K6_silence_while_connecting(domain: Domain) -> None:
-    """K6: a machine that accepts connections and says nothing, under TLS too, is given up in time."""
+    """K6: a machine that accepts connections and says nothing, under TLS too, is given up in time, and the next one asked."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         for uri in (f"ldaps://127.0.0.1:{port}", f"ldap://127.0.0.1:{port}"):
             with directory_of(settings(domain, uri)) as directory:
                 _, seconds = refusal(directory)
                 assert seconds < LIMIT_SECONDS
+            with directory_of(settings(domain, uri, domain.controllers[0].uri())) as directory:
+                assert finds_alice(directory)
 
 
 def test_cached_answers_while_nobody_is_there(domain: Domain) -> None:
@@ -135,10 +137,11 @@ def test_failover(domain: Domain) -> None:
         assert directory.statistics().controllers[0].available
 
 
-def test_failover_from_one_that_hangs(domain: Domain) -> None:
+@pytest.mark.parametrize("tls", [False, True], ids=["starttls", "ldaps"])
+def test_failover_from_one_that_hangs(domain: Domain, *, tls: bool) -> None:
     """With the first one hanging the same request still gets its answer from the second."""
     first, second = domain.controllers
-    with directory_of(settings(domain, second.uri(), first.uri())) as directory:
+    with directory_of(settings(domain, second.uri(tls=tls), first.uri(tls=tls))) as directory:
         assert finds_alice(directory)
         with second.frozen():
             start = time.monotonic()
@@ -171,7 +174,7 @@ def test_certificate_of_a_stranger(domain: Domain, tmp_path: Path, *, tls: bool,
     stranger = Authority(tmp_path / "stranger.pem", "Somebody else").certificate_file
     uri = domain.controllers[0].uri(tls=tls, catalogue=catalogue)
     with directory_of(settings(domain, uri, ca_file=stranger)) as directory:
-        refusal(directory)
+        assert "is its certificate for this very name" in refusal(directory)[0]
     with directory_of(settings(domain, uri, ca_file=stranger, verify_certificate=False)) as directory:
         assert finds_alice(directory)
     with directory_of(settings(domain, uri)) as directory:
@@ -182,7 +185,7 @@ def test_certificate_of_another_name(domain: Domain) -> None:
     """A genuine certificate at an address that does not stand in it is refused."""
     with Forwarder(domain.controllers[0].address, 636) as middle:
         with directory_of(settings(domain, middle.uri)) as directory:
-            refusal(directory)
+            assert "is its certificate for this very name" in refusal(directory)[0]
         with directory_of(settings(domain, middle.uri, verify_certificate=False)) as directory:
             assert finds_alice(directory)
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from rmsserver.directory.ldap.settings import LdapSettings
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -29,6 +31,16 @@ class CacheStatistics:
     oldest_seconds: float
     """Age of the oldest entry that could still be answered."""
 
+    def __add__(self, other: CacheStatistics) -> CacheStatistics:
+        """Two caches seen as one."""
+        return CacheStatistics(
+            self.entries + other.entries,
+            self.hits + other.hits,
+            self.misses + other.misses,
+            self.evictions + other.evictions,
+            max(self.oldest_seconds, other.oldest_seconds),
+        )
+
 
 class AgingCache(Generic[K, V]):
     """Least recently used entries make room. Thread-safe. Times in seconds."""
@@ -42,6 +54,13 @@ class AgingCache(Generic[K, V]):
         self._emptied = float("-inf")
         self._hits = self._misses = self._evictions = 0
         self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, settings: LdapSettings, clock: Callable[[], float]) -> AgingCache[K, V]:
+        """As large and short-lived as configured."""
+        lifetime = settings.cache_seconds
+        negative = min(lifetime, settings.negative_lifetime_seconds)
+        return cls(entries=settings.cache_entries, lifetime=lifetime, negative_lifetime=negative, clock=clock)
 
     def get(self, key: K) -> Aged[V | None] | None:
         """The entry, whose value is None where the directory had nothing; None where it must be asked."""

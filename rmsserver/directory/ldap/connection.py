@@ -18,10 +18,12 @@ from ldap.ldapobject import LDAPObject
 from rmsserver.directory.ldap.answers import ControllerDown, Entry, NotPermitted, NotSupported, Scope, SearchRefused
 from rmsserver.directory.ldap.deadline import Deadline
 from rmsserver.directory.ldap.filters import ANYTHING, Filter
+from rmsserver.directory.ldap.liveness import check_alive
 from rmsserver.directory.ldap.settings import KerberosBind, LdapSettings, starts_tls
 from rmsserver.errors import OperatorError
 
 _TLS_1_2 = 0x0303
+_KEEPALIVE = {ldap.OPT_X_KEEPALIVE_IDLE: 60, ldap.OPT_X_KEEPALIVE_INTERVAL: 10, ldap.OPT_X_KEEPALIVE_PROBES: 3}
 _SIGN_AND_ENCRYPT_BITS = 56
 """Least strength that counts as encryption for SASL; Kerberos with AES gives 256."""
 
@@ -48,11 +50,11 @@ class Connection:
         """Connect and bind. Raises `ControllerDown`."""
         self.uri = uri
         self._page_size = settings.page_size
+        check_alive(uri, deadline)
         with self._translated():
             self._ldap: LDAPObject = ldap.initialize(uri)
             self._set_options(settings, deadline)
-            if starts_tls(uri, settings):
-                self._ldap.start_tls_s()
+            self._begin_tls(settings)
             self._bind(settings, deadline)
 
     def search(
@@ -128,6 +130,8 @@ class Connection:
         connection.set_option(ldap.OPT_REFERRALS, 0)
         connection.set_option(ldap.OPT_NETWORK_TIMEOUT, deadline.remaining)
         connection.set_option(ldap.OPT_TIMEOUT, deadline.remaining)
+        for option, seconds_or_times in _KEEPALIVE.items():
+            connection.set_option(option, seconds_or_times)
         # The ticket is for the name in the configuration, whatever the name service makes of it.
         connection.set_option(ldap.OPT_X_SASL_NOCANON, 1)
         if not self.uri.startswith("ldaps:") and not starts_tls(self.uri, settings):
@@ -141,6 +145,22 @@ class Connection:
         if settings.ca_file is not None:
             connection.set_option(ldap.OPT_X_TLS_CACERTFILE, str(settings.ca_file))
         connection.set_option(ldap.OPT_X_TLS_NEWCTX, 0)  # Last: only this makes the others count.
+
+    def _begin_tls(self, settings: LdapSettings) -> None:
+        """Shake hands now, in either way, so that a failure of it is known for what it is."""
+        try:
+            if starts_tls(self.uri, settings):
+                self._ldap.start_tls_s()
+            elif self.uri.startswith("ldaps:"):
+                self._ldap.search_s("", ldap.SCOPE_BASE, ANYTHING, ["1.1"])
+        except _ANONYMOUS_REFUSED:
+            pass  # The handshake is done, and that is all we wanted.
+        except (ldap.SERVER_DOWN, ldap.CONNECT_ERROR) as error:
+            # The library says no more; that somebody is there has been checked.
+            raise ControllerDown(
+                f"{urlsplit(self.uri).netloc}: TLS failed; is its certificate for this very name, in date, "
+                "and from an authority in directory.ca_file?"
+            ) from error
 
     def _bind(self, settings: LdapSettings, deadline: Deadline) -> None:
         self._ldap.set_option(ldap.OPT_TIMEOUT, deadline.remaining)
@@ -168,6 +188,12 @@ class Connection:
             raise ControllerDown(f"{host}: {error}") from error
 
 
+_ANONYMOUS_REFUSED = (
+    ldap.OPERATIONS_ERROR,
+    ldap.INSUFFICIENT_ACCESS,
+    ldap.INAPPROPRIATE_AUTH,
+    ldap.STRONG_AUTH_REQUIRED,
+)
 _PERMISSION = (ldap.INSUFFICIENT_ACCESS,)
 _UNSUPPORTED = (
     ldap.INAPPROPRIATE_MATCHING,

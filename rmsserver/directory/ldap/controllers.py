@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -150,27 +151,23 @@ class Controllers:
         Raises `PortUnavailable` by `deadline` where none does, at once where all of them failed a moment ago, and the
         other `LdapFailure`s as they are.
         """
-        at: list[Controller] = []
-        try:
-            return self._workers.do(lambda: self._try_each(work, deadline, at), deadline)
-        except Busy:
-            raise PortUnavailable("the directory is too slow: every connection is in use") from None
-        except TooLate:
-            if at:
-                at[-1].give_up("no answer in time")
-            raise PortUnavailable(f"no answer in time from {at[-1].uri if at else 'the directory'}") from None
-
-    def _try_each(self, work: Work[T], deadline: Deadline, at: list[Controller]) -> T:
         reasons = []
         for position, controller in enumerate(self._all):
             if not controller.circuit.allows():
                 reasons.append(f"{controller.uri} failed {controller.circuit.failures} times")
                 continue
-            at.append(controller)
+            others = [one for one in self._all[position + 1 :] if one.circuit.retry_in_seconds == 0]
+            share = deadline.share(1 + len(others))
             try:
-                return controller.do(work, deadline.share(len(self._all) - position))
+                return self._workers.do(functools.partial(controller.do, work, share), share)
             except ControllerDown as error:
                 reasons.append(str(error))
+            except TooLate as error:
+                if error.begun:
+                    controller.give_up("no answer in time")
+                reasons.append(f"{controller.uri}: no answer in time")
+            except Busy:
+                raise PortUnavailable("the directory is too slow: every connection is in use") from None
         raise PortUnavailable("; ".join(reasons))
 
     def close(self) -> None:

@@ -45,6 +45,13 @@ class Person:
     def sid(self) -> str:
         return self.known.account.sid
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything it may be called, in lower case."""
+        known = self.known
+        texts = (self.sid, *known.sid_history, known.account.name, self.login, self.principal, *known.emails)
+        return frozenset(text.lower() for text in texts if text)
+
 
 @dataclass(frozen=True)
 class Group:

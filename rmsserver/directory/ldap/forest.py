@@ -46,10 +46,6 @@ class Forest:
         holders = [d for d in self.domains if name == _folded(d.dn) or name.endswith("," + _folded(d.dn))]
         return max(holders, key=lambda domain: len(domain.dn), default=None)
 
-    def named(self, name: str) -> Domain | None:
-        """The domain with this NetBIOS or DNS name."""
-        return next((domain for domain in self.domains if domain.is_called(name)), None)
-
 
 def read_forest(connection: Connection, deadline: Deadline) -> Forest:
     """Raises `LdapFailure` where the controller tells no names."""

@@ -34,7 +34,7 @@ class SimpleBind:
 
 @dataclass(frozen=True)
 class KerberosBind:
-    """GSSAPI, over `ldap://` best: with the tickets of the process (`kinit`), or with a keytab or credential cache of its own."""
+    """GSSAPI, over `ldap://` best: with the tickets of the process (`kinit`), a keytab, or another credential cache."""
 
     keytab: Path | None = None
     credential_cache: str = ""
@@ -88,6 +88,11 @@ class LdapSettings:
     connections: int = 8
     """Searches under way at once."""
     page_size: int = 500
+
+    @property
+    def cache_seconds(self) -> float:
+        """How long an answer is kept here. The other half of the lifetime is for those who remember what followed from it."""
+        return self.lifetime_seconds / 2
 
     def __post_init__(self) -> None:
         if not self.controllers:

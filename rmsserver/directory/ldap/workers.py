@@ -27,6 +27,10 @@ class Busy(Exception):
 class TooLate(Exception):
     """The deadline passed before the job was done."""
 
+    def __init__(self, *, begun: bool) -> None:
+        super().__init__("too late")
+        self.begun = begun
+
 
 class Workers:
     """At most `threads` jobs at once. The threads are daemons: one that hangs does not keep the process alive."""
@@ -55,8 +59,7 @@ class Workers:
         except FutureTimeout:
             if future.done():  # A TimeoutError of the job itself.
                 raise
-            future.cancel()
-            raise TooLate from None
+            raise TooLate(begun=not future.cancel()) from None
 
     def close(self) -> None:
         """Take no more jobs, and let the threads end after those that wait."""
