@@ -191,6 +191,9 @@ class AccountRows(Protocol):
     def groups_among(self, sid: str, candidates: Collection[str]) -> set[str]:
         """Which of `candidates` (folded group addresses, SIDs in capitals) the account is in, at any depth."""
 
+    def groups_above(self, sid: str, limit: int) -> list[StoredGroup] | None:
+        """All groups the account is in, at any depth, with folded addresses; None where they are more than `limit`."""
+
     def accounts(self) -> list[StoredAccount]: ...
 
     def add_account(self, login: str, emails: Sequence[str]) -> StoredAccount: ...

@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from rmsserver.directory.addresses import can_be_looked_up
 from rmsserver.directory.logins import LoginName
 from rmsserver.ports import AccountRows, DirectoryAccount, StoredAccount
 from rmsserver.state import DomainAccount
 
+_MOST_ACCOUNTS = 5_000
+_MOST_GROUPS = 100
+"""Remembered of one generation; who is in more groups than that is looked up each time."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class _Generation:
+    """What was looked up while the directory was of this generation: true for exactly so long."""
+
+    number: int
+    accounts: dict[str, DirectoryAccount | None] = field(default_factory=dict)
+    groups: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    """Lower-case addresses and SIDs of all groups an account is in; None for too many."""
+
 
 class EmbeddedDirectory:
     """Users and groups that `rmsserver user` and `rmsserver group` keep. Every method may raise
     PortUnavailable.
+
+    Accounts and their groups are looked up once in each generation of the directory, which every change moves.
     """
 
     def __init__(self, rows: AccountRows) -> None:
         self._rows = rows
         self._own_name = rows.name()
+        self._known = _Generation(-1)
 
     def by_sid(self, sid: str) -> DirectoryAccount | None:
-        return self._account(self._rows.by_sid(sid.upper())) if can_be_looked_up(sid) else None
+        if not can_be_looked_up(sid):
+            return None
+        sid = sid.upper()
+        known = self._current().accounts
+        return _remembered(known, sid, lambda: self._account(self._rows.by_sid(sid)))
 
     def by_login(self, login: str) -> DirectoryAccount | None:
         return self._account(find_login(self._rows, self._own_name, login))
@@ -32,6 +57,9 @@ class EmbeddedDirectory:
         names = {candidate.casefold() for candidate in candidates if can_be_looked_up(candidate)}
         if not names or not can_be_looked_up(sid):
             return frozenset()
+        groups = self._all_groups(sid.upper())
+        if groups is not None:
+            return groups.intersection(names)
         stored = {name.upper() if name.startswith("s-1-") else name for name in names}
         return frozenset(name.casefold() for name in self._rows.groups_among(sid.upper(), stored))
 
@@ -50,10 +78,38 @@ class EmbeddedDirectory:
     def generation(self) -> int:
         return self._rows.generation()
 
+    def _current(self) -> _Generation:
+        # The number first: what is looked up after it is at least as new.
+        number, known = self._rows.generation(), self._known
+        if known.number != number:
+            known = self._known = _Generation(number)
+        return known
+
+    def _all_groups(self, sid: str) -> frozenset[str] | None:
+        def look_up() -> frozenset[str] | None:
+            groups = self._rows.groups_above(sid, _MOST_GROUPS)
+            if groups is None:
+                return None
+            return frozenset(name for group in groups for name in (group.sid.casefold(), group.email))
+
+        return _remembered(self._current().groups, sid, look_up)
+
     def _account(self, stored: StoredAccount | None) -> DirectoryAccount | None:
         if stored is None:
             return None
         return DirectoryAccount(domain_account(self._own_name, stored), stored.emails, stored.enabled)
+
+
+def _remembered(known: dict[str, _T], key: str, look_up: Callable[[], _T]) -> _T:
+    """The answer for `key`, looked up where it is not known. `known` starts anew where it has become large."""
+    try:
+        return known[key]
+    except KeyError:
+        answer = look_up()
+        if len(known) >= _MOST_ACCOUNTS:
+            known.clear()
+        known[key] = answer
+        return answer
 
 
 def domain_account(directory_name: str, stored: StoredAccount) -> DomainAccount:

@@ -322,3 +322,34 @@ def test_a_user_in_very_many_groups(
     start = time.perf_counter()
     assert directory.groups_of(sid, ["person@x.y"]) == frozenset()
     assert time.perf_counter() - start < 0.1
+
+
+def test_what_is_remembered_follows_every_change(
+    database: Database, rows: SqlAccounts, administration: DirectoryAdministration, tmp_path: Path
+) -> None:
+    """L6: an account disabled or put into a group by another process is so in the very next answer."""
+    sid = administration.add_user("author", ["author@example.com"]).sid
+    administration.add_group("staff@example.com")
+    directory = EmbeddedDirectory(rows)
+    assert directory.groups_of(sid, ["staff@example.com"]) == frozenset()
+    elsewhere = open_database(f"sqlite:///{tmp_path}/state.db")
+    other = SqlAccounts(elsewhere)
+    other.add_member(administration.group("staff@example.com").sid, sid)
+    assert directory.groups_of(sid, ["Staff@example.com"]) == {"staff@example.com"}
+    other.set_enabled(sid, False)
+    found = directory.by_sid(sid)
+    assert found is not None
+    assert not found.enabled
+    elsewhere.close()
+
+
+def test_an_account_is_looked_up_once(
+    rows: SqlAccounts, administration: DirectoryAdministration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing changes the rows of an account and its groups are read once."""
+    sid = administration.add_user("author", ["author@example.com"]).sid
+    directory = EmbeddedDirectory(rows)
+    found = directory.by_sid(sid), directory.groups_of(sid, ["staff@example.com"])
+    for name in ("by_sid", "groups_above", "groups_among"):
+        monkeypatch.delattr(SqlAccounts, name)
+    assert (directory.by_sid(sid.lower()), directory.groups_of(sid, ["staff@example.com"])) == found

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Delete, RowMapping, Select, Update, delete, insert, or_, select, update
+from sqlalchemy import CTE, Connection, Delete, RowMapping, Select, Update, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from rmsserver.errors import OperatorError
@@ -25,6 +25,7 @@ class SqlAccounts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known_generation: tuple[int | None, int] = (None, 0)
 
     def create(self, name: str) -> None:
         """Start a directory called `name`, with a random domain SID. Does nothing where there is one."""
@@ -41,8 +42,14 @@ class SqlAccounts:
             return str(connection.execute(select(directory_state.c.name)).scalar_one())
 
     def generation(self) -> int:
-        with self._database.read() as connection:
-            return int(connection.execute(select(directory_state.c.generation)).scalar_one())
+        """Always the current one; read only where something was committed since it was read last."""
+        mark = self._database.change_mark()
+        seen, generation = self._known_generation
+        if mark is None or mark != seen:
+            with self._database.read() as connection:
+                generation = int(connection.execute(select(directory_state.c.generation)).scalar_one())
+            self._known_generation = (mark, generation)
+        return generation
 
     def by_sid(self, sid: str) -> StoredAccount | None:
         return self._find(select(accounts).where(accounts.c.sid == sid))
@@ -69,6 +76,13 @@ class SqlAccounts:
             # Most names in a licence are people: where none of them is a group there is nothing to climb.
             reached = _reached(connection, sid, named.keys()) if named else set()
         return {name for group in reached for name in (group, named[group])}.intersection(candidates)
+
+    def groups_above(self, sid: str, limit: int) -> list[StoredGroup] | None:
+        above = _groups_above(sid)
+        query = select(groups.c.sid, groups.c.email_folded).join(above, above.c.group_sid == groups.c.sid)
+        with self._database.read() as connection:
+            found = [StoredGroup(group, email) for group, email in connection.execute(query.limit(limit + 1))]
+        return None if len(found) > limit else found
 
     def groups(self) -> list[StoredGroup]:
         with self._database.read() as connection:
@@ -205,11 +219,16 @@ def _groups_named(connection: Connection, candidates: Collection[str]) -> dict[s
     return named
 
 
-def _reached(connection: Connection, sid: str, wanted: Collection[str]) -> set[str]:
-    """Groups among `wanted` above `sid`. UNION (not UNION ALL) visits each group once, so loops end."""
+def _groups_above(sid: str) -> CTE:
+    """The groups that hold `sid`, at any depth. UNION (not UNION ALL) visits each group once, so loops end."""
     first = select(group_members.c.group_sid).where(group_members.c.member_sid == sid)
     above = first.cte("above", recursive=True)
-    above = above.union(select(group_members.c.group_sid).join(above, group_members.c.member_sid == above.c.group_sid))
+    return above.union(select(group_members.c.group_sid).join(above, group_members.c.member_sid == above.c.group_sid))
+
+
+def _reached(connection: Connection, sid: str, wanted: Collection[str]) -> set[str]:
+    """Groups among `wanted` above `sid`."""
+    above = _groups_above(sid)
     query = select(above.c.group_sid)
     if len(wanted) <= _AT_ONCE:
         # Filtered by the database: reading every group of someone who is in 100,000 takes most of the time.

@@ -7,6 +7,7 @@ it: the next transaction begins on a fresh or checked connection, so a database 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,8 +29,19 @@ class Database:
     error.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, change_mark: sqlite.ChangeMark | None = None) -> None:
         self._engine = engine
+        self._change_mark = change_mark
+
+    def change_mark(self) -> int | None:
+        """A number: as long as it stays, nothing was committed by anybody. None where the database has no cheap one.
+
+        Raises PortUnavailable.
+        """
+        try:
+            return None if self._change_mark is None else self._change_mark()
+        except sqlite3.Error as error:
+            raise PortUnavailable(f"the database did not answer: {_summary(error)}") from None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -70,6 +82,8 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+        if self._change_mark is not None:
+            self._change_mark.close()
 
 
 def open_database(url: str, *, create: bool = False, pool_size: int = 20) -> Database:
@@ -80,7 +94,7 @@ def open_database(url: str, *, create: bool = False, pool_size: int = 20) -> Dat
     """
     from rmsserver.stores.sql import schema  # alembic takes 100 ms to import
 
-    engine = _engine(url, create=create, pool_size=pool_size)
+    engine, change_mark = _engine(url, create=create, pool_size=pool_size)
     try:
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             schema.upgrade(connection)
@@ -92,16 +106,17 @@ def open_database(url: str, *, create: bool = False, pool_size: int = 20) -> Dat
     except BaseException:
         engine.dispose()
         raise
-    return Database(engine)
+    return Database(engine, change_mark)
 
 
-def _engine(url: str, *, create: bool, pool_size: int) -> Engine:
+def _engine(url: str, *, create: bool, pool_size: int) -> tuple[Engine, sqlite.ChangeMark | None]:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(
+            engine = create_engine(
                 parsed, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_TIMEOUT_SECONDS, pool_pre_ping=True
             )
+            return engine, None
     except (ArgumentError, ImportError) as error:
         raise OperatorError(f"the database URL is not usable ({type(error).__name__}): see `database_url`") from None
     if not parsed.database or parsed.database == ":memory:":
@@ -114,7 +129,8 @@ def _engine(url: str, *, create: bool, pool_size: int) -> Engine:
             raise OperatorError(f"there is no database at {path}: run `rmsserver init`, or restore it from a backup")
     except OSError as error:
         raise OperatorError(f"the database {path} cannot be made: {error.strerror}") from None
-    return sqlite.open_engine(path, pool_size=pool_size, pool_timeout_seconds=POOL_TIMEOUT_SECONDS)
+    engine = sqlite.open_engine(path, pool_size=pool_size, pool_timeout_seconds=POOL_TIMEOUT_SECONDS)
+    return engine, sqlite.ChangeMark(path)
 
 
 def _summary(error: BaseException) -> str:

@@ -160,3 +160,31 @@ def test_errors_hold_no_values(database: Database) -> None:
         connection.execute(text("SELECT :x FROM nothing_there"), {"x": "sesame"})
     assert "sesame" not in str(caught.value)
     assert "sesame" not in caught.value.detail
+
+
+def test_the_change_mark_moves_with_the_commits_of_others(url: str, database: Database) -> None:
+    """Another process's commit moves the mark; reading moves nothing."""
+    mark = database.change_mark()
+    with database.read() as connection:
+        connection.execute(select(configuration)).all()
+    assert database.change_mark() == mark
+    other = open_database(url)
+    with other.write() as connection:
+        connection.execute(configuration.insert(), {"key": "a", "value": 1})
+    other.close()
+    assert database.change_mark() != mark
+
+
+def test_the_change_mark_moves_with_own_commits(database: Database) -> None:
+    """What this process commits moves the mark as well."""
+    mark = database.change_mark()
+    with database.write() as connection:
+        connection.execute(configuration.insert(), {"key": "a", "value": 1})
+    assert database.change_mark() != mark
+
+
+def test_no_change_mark_without_a_database(tmp_path: Path, url: str, database: Database) -> None:
+    """K6: where the file is away there is no mark, but the error of every port."""
+    (tmp_path / "state.db").rename(tmp_path / "away.db")
+    with pytest.raises(PortUnavailable):
+        database.change_mark()
