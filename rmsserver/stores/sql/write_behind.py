@@ -32,6 +32,7 @@ class WriteBehind(Generic[_T]):
         *,
         limit: int,
         group: int = 500,
+        linger_seconds: float = 0.1,
         retry_seconds: float = 1.0,
         idle: Callable[[], None] | None = None,
         idle_seconds: float = 3600.0,
@@ -39,6 +40,7 @@ class WriteBehind(Generic[_T]):
         self._name = name
         self._write = write
         self._group = group
+        self._linger_seconds = linger_seconds
         self._retry_seconds = retry_seconds
         self._idle = idle
         self._idle_seconds = idle_seconds
@@ -86,12 +88,12 @@ class WriteBehind(Generic[_T]):
                 self._attempt(self._idle)
 
     def _next_group(self) -> tuple[list[_T], bool]:
-        """Wait for one item, then take what else is there. The second value is True where `stop` was
-        called.
-        """
+        """Wait for one item, then a moment for others. The second value is True where `stop` was called."""
         group: list[_T] = []
         try:
             item = self._queue.get(timeout=self._idle_seconds)
+            # A transaction for each item would cost more than the request that the item is about.
+            self._stopping.wait(self._linger_seconds)
             while item is not None:
                 group.append(item)
                 if len(group) >= self._group:
