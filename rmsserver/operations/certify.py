@@ -15,6 +15,8 @@ from rmsserver.operations.account_certificate import FEDERATED
 from rmsserver.operations.email_address import is_email_address
 from rmsserver.operations.machine_chain import verify_machine_chain
 from rmsserver.operations.preconditions import check_certificates, check_in_service, check_may_issue
+from rmsserver.operations.rights_evaluation import WINDOWS
+from rmsserver.operations.subject import Subject, key_pair
 from rmsserver.ports import Ports
 from rmsserver.state import (
     AuthenticationType,
@@ -23,8 +25,7 @@ from rmsserver.state import (
     ServerState,
 )
 from rmsserver.xrml.enabling_bits import SESSION_KEY_BYTES
-from rmsserver.xrml.keys import PrivateKey
-from rmsserver.xrml.rac import account_object_xml, write_rights_account_certificate
+from rmsserver.xrml.rac import write_rights_account_certificate
 from rmsserver.xrml.values import Guid, TimeRange
 
 
@@ -39,17 +40,6 @@ class CertifyRequest:
 class CertifyResult:
     chain: tuple[str, ...]
     """RAC, SLC and the chain above."""
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """Whom the RAC is for: `key_name` is what the key pair is stored under, the rest stands in OBJECT."""
-
-    key_name: str
-    id_type: str
-    id: str
-    email: str
-    aliases: tuple[str, ...] = ()
 
 
 def certify(
@@ -74,8 +64,8 @@ def certify(
     text = write_rights_account_certificate(
         certificate_id=certificate_id,
         issuer_inner=state.licensor.certificate.issuer_inner_surface,
-        account_object=account_object_xml(subject.id_type, subject.id, subject.email, subject.aliases),
-        account_key=_key_pair(subject, state, ports),
+        account_object=subject.object_xml,
+        account_key=key_pair(subject, state, ports),
         persistent=request.persistent,
         validity=TimeRange(now - state.validity_tolerance, now + _lifetime(request, subject, state)),
         certification_url=state.certification_url,
@@ -97,7 +87,7 @@ def _check_authenticated(caller: RequestContext, state: ServerState) -> None:
         raise UnauthorizedAccess("the caller is not authenticated, or by federation while that is off")
 
 
-def _subject(caller: RequestContext, ports: Ports) -> _Subject:
+def _subject(caller: RequestContext, ports: Ports) -> Subject:
     if isinstance(caller.account, FederatedAccount):
         return _federated_subject(caller.account, ports)
     if caller.account is None:
@@ -108,15 +98,15 @@ def _subject(caller: RequestContext, ports: Ports) -> _Subject:
     if found is None or found.primary_email is None:
         raise ADEntrySearchFailed("the directory has no e-mail address for the account")
     # The SID of the sign-on, also where the directory found the account by its history.
-    return _Subject(caller.account.sid, "Windows", caller.account.sid, _checked(found.primary_email))
+    return Subject(caller.account.sid, WINDOWS, caller.account.sid, _checked(found.primary_email))
 
 
-def _federated_subject(account: FederatedAccount, ports: Ports) -> _Subject:
+def _federated_subject(account: FederatedAccount, ports: Ports) -> Subject:
     """The GUID is one and the same for an e-mail address, and says nothing about it outside this cluster."""
     email = _checked(account.email)
     digest = ports.secrets.fingerprint("federated account", email.casefold().encode())
     identity = Guid(str(uuid.UUID(bytes=digest[:16], version=4)))
-    return _Subject(email, FEDERATED, identity.braced, email, account.proxy_addresses)
+    return Subject(email, FEDERATED, identity.braced, email, account.proxy_addresses)
 
 
 def _checked(email: str) -> str:
@@ -125,17 +115,7 @@ def _checked(email: str) -> str:
     return email
 
 
-def _key_pair(subject: _Subject, state: ServerState, ports: Ports) -> PrivateKey:
-    """The account's one key pair, so that its licences open on all of its machines.
-
-    What is answered is what the store returned, durably stored: of two callers at once both get the first one's.
-    """
-    bits = state.cryptographic_mode.rsa_bits
-    stored = ports.user_keys.get(subject.key_name, bits)
-    return stored or ports.user_keys.put_if_absent(subject.key_name, ports.key_pool.take(bits))
-
-
-def _lifetime(request: CertifyRequest, subject: _Subject, state: ServerState) -> dt.timedelta:
+def _lifetime(request: CertifyRequest, subject: Subject, state: ServerState) -> dt.timedelta:
     """Rulings 10: Persistent true is the long one. A federated account's is shorter still."""
     if not request.persistent:
         return state.temporary_rac_validity

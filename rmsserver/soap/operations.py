@@ -26,6 +26,7 @@ from rmsserver.operations.get_client_licensor_cert import (
 )
 from rmsserver.operations.get_licensor_certificate import get_licensor_certificate
 from rmsserver.operations.get_server_info import GetServerInfoRequest, get_server_info
+from rmsserver.operations.precertify import PrecertifyRequest, PrecertifyResult, precertify
 from rmsserver.operations.templates import (
     TemplateEntry,
     TemplateInformation,
@@ -72,4 +73,5 @@ class Operations:
     find_service_locations: Operation[FindServiceLocationsRequest, tuple[ServiceLocation, ...]] = find_service_locations
     get_server_info: Operation[GetServerInfoRequest, str] = get_server_info
     acquire_template_information: Query[TemplateInformation] = acquire_template_information
+    precertify: Operation[PrecertifyRequest, PrecertifyResult] = precertify
     acquire_templates: Operation[tuple[str | None, ...] | None, tuple[TemplateEntry, ...]] = acquire_templates

@@ -16,6 +16,7 @@ _PATHS = {
         "/certificationexternal/certification.asmx",
     ),
     "License": ("/licensing/license.asmx", "/licensingexternal/license.asmx"),
+    "PrecertificationWebService": ("/certification/Precertification.asmx",),
     "Publish": ("/licensing/publish.asmx", "/licensingexternal/publish.asmx"),
     "Server": tuple(
         f"/{directory}/{file}.asmx"

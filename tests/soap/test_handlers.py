@@ -12,8 +12,9 @@ from rmsserver.operations.acquire_license import AcquireLicenseItem, AcquireLice
 from rmsserver.operations.find_service_locations import ServiceLocation
 from rmsserver.operations.get_client_licensor_cert import GetClientLicensorCertResult
 from rmsserver.operations.get_server_info import ServerInfoItem
+from rmsserver.operations.precertify import Identification, PrecertifyItem, PrecertifyResult
 from rmsserver.operations.templates import TemplateEntry, TemplateInformation
-from tests.soap_messages import LICENSING, PUBLISHING, SERVER, TEMPLATES, XRML, Served, envelope
+from tests.soap_messages import CERTIFICATION, LICENSING, PUBLISHING, SERVER, TEMPLATES, XRML, Served, envelope
 
 NIL = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"'
 
@@ -180,3 +181,27 @@ def test_acquire_templates() -> None:
         ("GuidTemplate", [("Guid", "{a}"), ("Hash", "h"), ("Template", XRML)]),
         ("GuidTemplate", [("Guid", "{b}")]),
     ]
+
+
+def test_precertify() -> None:
+    """Names and identifications, missing and null ones; the certificate in one answer."""
+    operation = Asked(PrecertifyResult(XRML))
+    identification = "<Identification><AuthenticationMode>Windows</AuthenticationMode><Id>S-1</Id></Identification>"
+    items = (
+        f"<PrecertifyParams><UserName>a@b</UserName>{identification}</PrecertifyParams><PrecertifyParams/>"
+        f"<PrecertifyParams><UserName {NIL}/><Identification/></PrecertifyParams><PrecertifyParams {NIL}/>"
+    )
+    body = f'<Precertify xmlns="{CERTIFICATION}"><requestParams>{items}</requestParams></Precertify>'
+    answer = ask("PrecertificationWebService", body, precertify=operation)
+    assert operation.request.items == (
+        PrecertifyItem("a@b", Identification("Windows", "S-1")),
+        PrecertifyItem(None, None),
+        PrecertifyItem(None, Identification(None, None)),
+        None,
+    )
+    [response] = answer[0]
+    [certificate] = response
+    assert etree.QName(response).localname == "PrecertifyResponse"
+    assert [child.tag for child in certificate] == ["XrML"]
+    ask("PrecertificationWebService", f'<Precertify xmlns="{CERTIFICATION}"/>', precertify=operation)
+    assert operation.request.items is None

@@ -14,6 +14,7 @@ from tests.soap_messages import CERTIFICATION, LICENSING
 
 PATHS = {
     "certification/certification.asmx": {"Certify"},
+    "certification/precertification.asmx": {"Precertify"},
     "licensing/license.asmx": {"AcquireLicense"},
     "licensing/publish.asmx": {"AcquireIssuanceLicense", "GetClientLicensorCert"},
     "licensing/server.asmx": {

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rmsserver.soap.call import Handler
-from rmsserver.soap.handlers import certification, publish, server, template_distribution
+from rmsserver.soap.handlers import certification, precertification, publish, server, template_distribution
 from rmsserver.soap.handlers import license as licensing
 
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "CertificationWebService": certification.HANDLERS,
     "License": licensing.HANDLERS,
+    "PrecertificationWebService": precertification.HANDLERS,
     "Publish": publish.HANDLERS,
     "Server": server.HANDLERS,
     "TemplateDistributionWebService": template_distribution.HANDLERS,
