@@ -16,7 +16,8 @@ _WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 _XS = "{http://www.w3.org/2001/XMLSchema}"
 _SOAP = "{http://schemas.xmlsoap.org/wsdl/soap/}"
 _ADDRESS = (_SOAP + "address", "{http://schemas.xmlsoap.org/wsdl/soap12/}address")
-_SCALARS = frozenset({"string", "boolean", "int"})
+_SCALARS = {"string": "string", "boolean": "boolean", "int": "int", "base64Binary": "string"}
+"""XML Schema's types that our files use. What base64 stands for is for the operation to find out, with its own fault."""
 ANY_XML = "any XML"
 
 
@@ -93,11 +94,12 @@ def read(source: bytes) -> ServiceDescription:
     """Read one WSDL file. Raises ValueError where it is not of the shape that our files have."""
     root = etree.fromstring(source, etree.XMLParser(resolve_entities=False, no_network=True))
     service = _only(root.iter(_WSDL + "service"))
-    schema = _only(root.iter(_XS + "schema"))
+    namespace = root.get("targetNamespace", "")
+    schema = _only(node for node in root.iter(_XS + "schema") if node.get("targetNamespace") == namespace)
     simple = {_name(node) for node in schema.findall(_XS + "simpleType")}
     return ServiceDescription(
         name=_name(service),
-        namespace=root.get("targetNamespace", ""),
+        namespace=namespace,
         documentation=_documentation(service),
         operations=tuple(_operations(root)),
         types={_name(node): _fields(node, simple) for node in schema.findall(_XS + "complexType")},
@@ -142,7 +144,7 @@ def _fields(node: etree._Element, simple: set[str]) -> tuple[Field, ...]:
 
 
 def _type_of(node: etree._Element, simple: set[str]) -> str:
-    """Enumerations count as strings: what stands in them is for the operation to check."""
+    """Enumerations and GUIDs (of a schema of their own) count as strings: what stands in them is for the operation."""
     if node.get("type") is None:
         if next(node.iter(_XS + "any"), None) is None:
             raise ValueError(f"{_name(node)}: a complex type without a name")
@@ -151,8 +153,8 @@ def _type_of(node: etree._Element, simple: set[str]) -> str:
     if node.nsmap.get(prefix or None) == _XS.strip("{}"):
         if name not in _SCALARS:
             raise ValueError(f"{_name(node)}: no use for the type {name}")
-        return name
-    return "string" if name in simple else name
+        return _SCALARS[name]
+    return "string" if name in simple or name == "guid" else name
 
 
 def _only(nodes: Iterator[etree._Element]) -> etree._Element:
