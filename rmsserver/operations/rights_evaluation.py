@@ -17,7 +17,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rmsserver.ports import Directory
+from rmsserver.ports import Directory, DirectoryAccount
 from rmsserver.state import AuditTrail, ServerState
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.rights import (
@@ -78,19 +78,35 @@ def identify(rac: RightsAccountCertificate, state: ServerState, directory: Direc
 
     What our directory says of a SID it knows goes before what the RAC says, which may be a year old: addresses that
     were taken away do not count, new aliases do, a disabled account has nothing. An account of our own that the
-    directory no longer knows has nothing either. For accounts of others the RAC's address and aliases count.
+    directory no longer knows has nothing either. For accounts of others the RAC's address and aliases count, within the
+    e-mail domains that their issuer is trusted with, and SIDs only where it is trusted with those.
     Diverges: the specification is silent on disabled and removed accounts. Raises PortUnavailable.
     """
+    domain = state.trusted_user_domains.get(rac.issuer.public_key.id)
     id_type, identity = rac.account
+    ids = frozenset({(fold(id_type), fold(identity))})
+    emails = (rac.email, *rac.email_aliases)
+    if domain is not None:
+        emails = tuple(email for email in emails if domain.covers(email.strip()))
+        if id_type != WINDOWS or not domain.sids_trusted:
+            # Any ID may stand in another cluster's certificate, those of our own accounts too.
+            return Reader(frozenset(), _addresses(emails))
     if id_type == WINDOWS:
         known = directory.by_sid(identity)
         if known is not None:
-            sids = {identity, known.account.sid, *known.sid_history}
-            ids = frozenset((fold(WINDOWS), fold(sid)) for sid in sids)
-            return Reader(ids, _addresses(known.emails), known.account.sid) if known.enabled else None
-        if rac.issuer.public_key == state.licensor.key.public:
+            return reader_of(known, identity)
+        if any(rac.issuer.public_key == own.key.public for own in (state.licensor, *state.former_licensors)):
             return None
-    return Reader(frozenset({(fold(id_type), fold(identity))}), _addresses((rac.email, *rac.email_aliases)))
+    return Reader(ids, _addresses(emails))
+
+
+def reader_of(account: DirectoryAccount, *sids: str) -> Reader | None:
+    """The reader that an account of our directory is, also under `sids`; None where it is disabled."""
+    if not account.enabled:
+        return None
+    every = {*sids, account.account.sid, *account.sid_history}
+    ids = frozenset((fold(WINDOWS), fold(sid)) for sid in every)
+    return Reader(ids, _addresses(account.emails), account.account.sid)
 
 
 def _addresses(emails: Iterable[str]) -> frozenset[str]:

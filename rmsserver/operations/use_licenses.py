@@ -1,0 +1,163 @@
+"""A use licence for one account from a publishing licence: what AcquireLicense and AcquirePreLicense share.
+
+The steps of [MS-RMPR] 3.4.4.1 that begin with the publishing licence, in the order of their faults: signature, mode 1 rule,
+principal and time (`find`), no-rights cache (`check_not_refused`), decryption (`open`), rights (`rights`), issue (`issue`).
+Between them each operation has its own checks of the account.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rmsserver.errors import (
+    IssuanceLicenseIsNotWithinValidTimeRange,
+    NoRightsForRequestedPrincipal,
+    UnspecifiedError,
+)
+from rmsserver.operations.known_servers import KnownServers
+from rmsserver.operations.open_license import FoundLicense, OpenedLicense, find_license, open_license
+from rmsserver.operations.preconditions import check_may_issue
+from rmsserver.operations.rights_evaluation import Reader, UsagePolicy, evaluate_rights
+from rmsserver.ports import Ports
+from rmsserver.state import RequestContext, ServerState
+from rmsserver.xrml.enabling_bits import SESSION_KEY_BYTES
+from rmsserver.xrml.errors import XrmlError
+from rmsserver.xrml.principal import Principal
+from rmsserver.xrml.rights import Policy
+from rmsserver.xrml.use_license import UseRight, write_use_license
+
+
+@dataclass(frozen=True)
+class UseLicenses:
+    """One request's surroundings, so that its items need not carry them."""
+
+    caller: RequestContext
+    state: ServerState
+    ports: Ports
+    now: dt.datetime
+    servers: KnownServers
+
+    def find(self, licenses: Sequence[str]) -> FoundLicense:
+        """The verified licence of these documents, in its time. Raises what `find_license` raises, and
+        IssuanceLicenseIsNotWithinValidTimeRange.
+        """
+        found = find_license(licenses, self.servers, self.state, self.ports)
+        if found.validity is not None and self.now not in found.validity:
+            raise IssuanceLicenseIsNotWithinValidTimeRange
+        return found
+
+    @property
+    def _generation(self) -> tuple[int, int]:
+        """What "no rights" was true under: templates and policies, accounts and groups."""
+        return self.state.configuration_version, self.ports.directory.generation
+
+    def check_not_refused(self, found: FoundLicense, account: tuple[str, str]) -> None:
+        """The no-rights cache. Raises NoRightsForRequestedPrincipal."""
+        if self.state.no_rights_cache_enabled and self.ports.license_cache.has_no_rights(
+            found.key, account, self._generation
+        ):
+            self.caller.trail.note("no_rights", "from the cache")
+            raise NoRightsForRequestedPrincipal
+
+    def open(self, found: FoundLicense, who: str) -> tuple[OpenedLicense, UsagePolicy]:
+        """The licence decrypted, and the policy that applies to it. Raises UnspecifiedError for every failure alike."""
+        opened = open_license(found, who, self.servers, self.state, self.ports, self.caller.trail)
+        return opened, self._usage(opened, found)
+
+    def _usage(self, opened: OpenedLicense, found: FoundLicense) -> UsagePolicy:
+        """The server's current template by GUID, else the rights data; a forged template is refused (rulings 19)."""
+        template = None
+        if opened.template_id is not None:
+            self.caller.trail.note("template", opened.template_id)
+            template = self.servers.template(opened.template_id, found.server, self.state)
+        if template is not None:
+            return UsagePolicy.of(template)
+        if opened.template_forged:
+            raise UnspecifiedError("the official template is not signed by a server known here")
+        return opened.usage
+
+    def rights(
+        self,
+        found: FoundLicense,
+        opened: OpenedLicense,
+        usage: UsagePolicy,
+        reader: Reader | None,
+        account: tuple[str, str],
+    ) -> tuple[UseRight, ...]:
+        """What the account may do; `reader` is None where it must not have anything. A refusal is remembered.
+
+        Raises NoRightsForRequestedPrincipal.
+        """
+        rights: tuple[UseRight, ...] = ()
+        if reader is None:
+            self.caller.trail.note("no_rights", "the account is disabled or gone")
+        else:
+            owner = None if opened.owner_disputed else opened.owner
+            trail, directory = self.caller.trail, self.ports.directory
+            rights = evaluate_rights(usage, owner, reader, directory, self.state, trail, self.now)
+        if not rights:
+            if self.state.no_rights_cache_enabled:
+                self.ports.license_cache.remember_no_rights(found.key, account, self._generation)
+            raise NoRightsForRequestedPrincipal
+        return rights
+
+    def issue(
+        self, opened: OpenedLicense, usage: UsagePolicy, rights: tuple[UseRight, ...], licensee: Principal
+    ) -> str:
+        """The use licence, by the own key whichever key opened the publishing licence (rulings 1, 2, 25).
+
+        `licensee` is the principal of the account's RAC. Raises UnspecifiedError.
+        """
+        check_may_issue(self.state, self.now)
+        licensor, random = self.state.licensor, self.ports.random
+        self.caller.trail.note("rights", " ".join(right.name for right in rights))
+        try:
+            return write_use_license(
+                license_id=random.guid(),
+                issuer_inner=licensor.certificate.issuer_inner_surface,
+                licensee=licensee,
+                referral=opened.referral,
+                work_object=opened.work_object,
+                metadata=opened.metadata,
+                revocation=opened.revocation or usage.revocation or "",
+                rights=rights,
+                payload=opened.payload,
+                session_key=random.bytes(SESSION_KEY_BYTES),
+                policies=(*opened.policies, *usage.policies, *_excluded_applications(self.state)),
+                application_data=usage.application_data,
+                os_exclusion=self.state.os_exclusion,
+                issued=self.now,
+                signing_key=licensor.key,
+                mode=licensor.mode,
+            )
+        except XrmlError as error:
+            raise UnspecifiedError(str(error)) from None
+
+
+def check_license_sizes(licenses: Sequence[str], application_data: str | None, state: ServerState) -> None:
+    """[MS-RMPR] section 7, notes 41 and 43, in bytes of UTF-8 as they came. Raises UnspecifiedError."""
+    if application_data is not None and _exceeds(application_data, state.application_data_limit_bytes):
+        raise UnspecifiedError(f"ApplicationData is larger than {state.application_data_limit_bytes} bytes")
+    if len(licenses) > state.certificate_limit_count:
+        raise UnspecifiedError(f"{len(licenses)} documents in IssuanceLicense")
+    if any(_exceeds(text, state.issuance_license_limit_bytes) for text in licenses):
+        raise UnspecifiedError(f"a publishing licence is larger than {state.issuance_license_limit_bytes} bytes")
+
+
+def _exceeds(text: str, limit: int) -> bool:
+    # UTF-8 has one to three bytes for each UTF-16 unit, so most texts need not be encoded to know.
+    return len(text) > limit or (len(text) * 4 > limit and len(text.encode("utf-8", "surrogatepass")) > limit)
+
+
+def account_key(id_type: str, identity: str, email: str, aliases: Sequence[str] = ()) -> tuple[str, str]:
+    """(ID type, ID) and the addresses the RAC gives: what a refusal depends on besides the directory."""
+    return id_type, "\n".join((identity, email, *aliases))
+
+
+def _excluded_applications(state: ServerState) -> tuple[Policy, ...]:
+    return tuple(
+        Policy("exclusion", entry.filename, entry.span.minimum, entry.span.maximum)
+        for entry in state.application_exclusions
+    )
