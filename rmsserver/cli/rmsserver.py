@@ -20,6 +20,7 @@ from rmsserver.cli.program import Program
         "config": "rmsserver.cli.configuration:config",
         "spc": "rmsserver.cli.cluster:spc",
         "client-bundle": "rmsserver.cli.cluster:client_bundle",
+        "client-settings": "rmsserver.cli.client_settings:client_settings",
         "audit": "rmsserver.cli.audit:audit",
         "xrml": "rmsserver.cli.documents:xrml",
     },
