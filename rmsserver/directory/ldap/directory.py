@@ -115,8 +115,8 @@ class LdapDirectory:
 
     def realm_of(self, account: DomainAccount) -> str | None:
         """The Kerberos realm of an account of this forest: its domain's DNS name in capitals. Raises `PortUnavailable`."""
-        domain = self._client.forest(self._client.deadline()).named(account.name.partition("\\")[0])
-        return domain.dns_name.upper() if domain else None
+        forest, name = self._client.forest(self._client.deadline()), account.name.partition("\\")[0]
+        return next((domain.dns_name.upper() for domain in forest.domains if domain.is_called(name)), None)
 
     # --- for administrators ---------------------------------------------------------------------------------
 
