@@ -186,6 +186,8 @@ class ServerState:
     issuance_license_limit_bytes: int = 8 * 1024 * 1024
     application_data_limit_bytes: int = 102_400
     batch_limit: int = 100
+    pre_license_limit: int = 100
+    """Identities in one AcquirePreLicense."""
 
     @property
     def certification_url(self) -> str:

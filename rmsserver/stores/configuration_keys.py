@@ -288,6 +288,7 @@ _KEYS = (
         "applicationDataLimitBytes", "application_data_limit_bytes", _number(0, 2**24), "size of application data"
     ),
     ConfigurationKey("batchLimit", "batch_limit", _number(1, 1000), "items in one AcquireLicense"),
+    ConfigurationKey("preLicenseLimit", "pre_license_limit", _number(1, 1000), "identities in one AcquirePreLicense"),
 )
 
 KEYS: Mapping[str, ConfigurationKey] = {key.name: key for key in _KEYS}
