@@ -119,6 +119,26 @@ class TrustedLicensingServer:
 
 
 @dataclass(frozen=True)
+class TrustedUserDomain:
+    """An imported trusted user domain: the conditions under which another cluster's account certificates count."""
+
+    name: str
+    email_domains: frozenset[str] | None = None
+    """Lower case; None: every domain."""
+    sids_trusted: bool = False
+    """Whether a SID in its certificates means that account of our directory, and rights granted to the SID."""
+    federated_trusted: bool = False
+    """Whether its certificates of type Federation count."""
+
+    def covers(self, email: str) -> bool:
+        """Is the address in one of the trusted domains?"""
+        _, at, domain = email.rpartition("@")
+        # Only ASCII is folded: U+212A (Kelvin sign) must not become "k".
+        folded = domain.lower() if domain.isascii() else domain
+        return self.email_domains is None or (bool(at) and folded in self.email_domains)
+
+
+@dataclass(frozen=True)
 class ApplicationExclusion:
     """An application excluded in every use licence (3.1.1.1.4). `filename` is that of the executable."""
 
@@ -146,6 +166,8 @@ class ServerState:
     trusted_licensing_servers: tuple[TrustedLicensingServer, ...] = ()
     trusted_rac_issuers: Mapping[KeyId, PublicKey] = field(default_factory=dict)
     """Exact SLC keys: own, former own, imported user domains."""
+    trusted_user_domains: Mapping[KeyId, TrustedUserDomain] = field(default_factory=dict)
+    """Of the trusted RAC issuers those of other clusters, by SLC key, each with its conditions."""
     trusted_machine_issuers: Mapping[KeyId, PublicKey] = field(default_factory=dict)
     """trustedSpcCAKeys: accepted as the first or second certificate above an SPC."""
     machine_roots: Mapping[KeyId, PublicKey] = field(default_factory=dict)
@@ -181,6 +203,24 @@ class ServerState:
     """SIDs that may present other accounts' RACs where `require_own_rac` is on (mail servers)."""
     refuse_republished_keys: bool = False
     """Refuse a content key that another signer published first (threat L13); recorded in any case."""
+    group_expansion_enabled: bool = False
+    """IsPrincipalMemberOf over SOAP ([MS-RMPRS] 3.5)."""
+    binary_group_expansion_enabled: bool = False
+    """The same in the binary form of the product's first version ([MS-RMPRS] 3.6)."""
+    forests: Mapping[str, str] = field(default_factory=dict)
+    """Domain of e-mail addresses (small letters) -> URL of the group expansion service of the forest that has them."""
+    cross_forest_limit: int = 10
+    """A question about groups that has come through this many servers is not answered any more."""
+    sub_enrollment_enabled: bool = False
+    """Certificates for licensing-only clusters ([MS-RMPRS] 3.3)."""
+    enrollment_enabled: bool = False
+    """Certificates for clusters of their own under our hierarchy ([MS-RMPR] 3.6)."""
+    enrollment_service: Licensor | None = None
+    """Whose key signs those; None where enrollment is off, or the store does not hold the key."""
+    root_url: str | None = None
+    """The URL of the root cluster of a licensing-only one, as `base_url`; None: this cluster certifies itself."""
+    activation_url: str | None = None
+    """The activation service that Activate requests are passed on to ([MS-RMPR] 3.2)."""
     certificate_limit_bytes: int = 30_720
     certificate_limit_count: int = 100
     issuance_license_limit_bytes: int = 8 * 1024 * 1024
@@ -191,7 +231,13 @@ class ServerState:
 
     @property
     def certification_url(self) -> str:
-        return self.base_url + "/certification"
+        """Where account certificates come from: here, or at the root cluster of a licensing-only one."""
+        return (self.root_url or self.base_url) + "/certification"
+
+    @property
+    def is_licensing_only(self) -> bool:
+        """Enrolled under a root cluster with authority to license, not to certify ([MS-RMPRS] 3.3)."""
+        return self.root_url is not None
 
     @property
     def internal_licensing_url(self) -> str:

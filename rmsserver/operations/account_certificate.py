@@ -3,7 +3,8 @@
 Rules, in the order of the faults:
 1. The leaf is the only RAC among the documents sent. Its signature holds with the key in its own ISSUER; documents sent
    above it must close as a chain, each with the parent at its position. Callers may send the leaf alone (wire facts 5).
-2. It is trusted by the exact key of its issuer. No chain makes an issuer trusted (threat L9).
+2. It is trusted by the exact key of its issuer. No chain makes an issuer trusted (threat L9). Where that is another
+   cluster's, its trusted user domain must cover the address, and federated accounts (state.TrustedUserDomain).
 3. VALIDITYTIME has begun and is not over; key and hash are of the cluster's mode; its key is not excluded; its security
    processor is not excluded (rulings 26); federated accounts only where federation is on (rulings 27).
 4. Where the administrator asks for it, it is the caller's own (threat L5).
@@ -95,6 +96,7 @@ def verify_account_certificate(
     _note(rac, caller)
     if rac.issuer.public_key.id not in state.trusted_rac_issuers:
         raise UntrustedPersonaCert("the RAC's issuer is not among the trusted keys")
+    _check_user_domain(rac, state)
     if verified is not None and not remembered:
         # Only now: a stranger cannot fill the cache with certificates of his own making.
         verified.put(key, VerifiedSignatures(rac))
@@ -166,6 +168,17 @@ def _note(rac: RightsAccountCertificate, caller: RequestContext) -> None:
         caller.trail.note("account_certificate", rac.descriptor.id)
     if caller.is_authenticated and not _is_own(rac, caller):
         caller.trail.note("account_certificate_of_another", rac.email)
+
+
+def _check_user_domain(rac: RightsAccountCertificate, state: ServerState) -> None:
+    """Another cluster may speak for the e-mail domains that it was trusted with, and no others."""
+    domain = state.trusted_user_domains.get(rac.issuer.public_key.id)
+    if domain is None:
+        return
+    if not domain.covers(rac.email):
+        raise UntrustedPersonaCert(f"the trusted user domain {domain.name} is not trusted with this e-mail domain")
+    if rac.account[0] == FEDERATED and not domain.federated_trusted:
+        raise UntrustedPersonaCert(f"the trusted user domain {domain.name} is not trusted with federated accounts")
 
 
 def _check_time(rac: RightsAccountCertificate, now: dt.datetime) -> None:

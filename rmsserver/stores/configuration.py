@@ -35,13 +35,17 @@ def make_state(certificates: Certificates, stored: StoredConfiguration) -> Serve
             (archived if template.archived else published)[template.guid] = RightsTemplate.read(template.text)
         except XrmlError as error:
             raise OperatorError(f"template {template.guid} cannot be read ({error}): remove and add it again") from None
+    own = certificates.trusted_rac_issuers
+    # What another cluster was trusted with before this one took its key over no longer restricts it.
+    foreign = {key.id: (key, row.domain) for row in stored.user_domains for key in row.keys if key.id not in own}
     return ServerState(
         licensor=certificates.licensor,
         configuration_version=stored.version,
         cryptographic_mode=certificates.licensor.mode,
         machine_issuer=certificates.machine_issuer,
         former_licensors=certificates.former_licensors,
-        trusted_rac_issuers=certificates.trusted_rac_issuers,
+        trusted_rac_issuers={**own, **{key_id: key for key_id, (key, _) in foreign.items()}},
+        trusted_user_domains={key_id: domain for key_id, (_, domain) in foreign.items()},
         trusted_machine_issuers=certificates.trusted_machine_issuers,
         machine_roots=certificates.machine_roots,
         published_templates=published,

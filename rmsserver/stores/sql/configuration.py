@@ -14,6 +14,12 @@ from rmsserver.errors import OperatorError
 from rmsserver.stores.configuration_keys import Json, configuration_key
 from rmsserver.stores.sql.database import Database
 from rmsserver.stores.sql.tables import configuration, template_versions, templates
+from rmsserver.stores.sql.trusted_user_domains import (
+    StoredUserDomain,
+    add_user_domain,
+    delete_user_domain,
+    read_user_domains,
+)
 from rmsserver.xrml.template import RightsTemplate
 from rmsserver.xrml.values import Guid
 
@@ -38,6 +44,7 @@ class StoredConfiguration:
     version: int
     values: Mapping[str, Json]
     templates: tuple[StoredTemplate, ...]
+    user_domains: tuple[StoredUserDomain, ...] = ()
 
 
 class SqlConfiguration:
@@ -57,7 +64,9 @@ class SqlConfiguration:
         with self._database.read() as connection:
             rows = connection.execute(select(configuration)).all()
             values = {key: value for key, value in rows if key != _VERSION}
-            return StoredConfiguration(_version(connection), values, _templates(connection))
+            return StoredConfiguration(
+                _version(connection), values, _templates(connection), read_user_domains(connection)
+            )
 
     def set(self, name: str, text: str) -> None:
         """Set one key to what an operator wrote. Raises OperatorError where key or value is not
@@ -85,6 +94,20 @@ class SqlConfiguration:
     def touch(self) -> None:
         """Tell running servers that something outside the database changed (certificate files)."""
         with self._database.write() as connection:
+            bump_version(connection)
+
+    # --- trusted user domains -------------------------------------------------------------------------------
+
+    def add_user_domain(self, domain: StoredUserDomain) -> None:
+        """Trust another cluster's account certificates. Raises OperatorError where that is so already."""
+        with self._database.write() as connection:
+            add_user_domain(connection, domain)
+            bump_version(connection)
+
+    def remove_user_domain(self, domain: Guid) -> None:
+        """Raises OperatorError where there is none."""
+        with self._database.write() as connection:
+            delete_user_domain(connection, domain)
             bump_version(connection)
 
     # --- templates ------------------------------------------------------------------------------------------

@@ -58,6 +58,22 @@ template_versions = Table(
     Column("created", UtcDateTime, nullable=False),
 )
 
+trusted_user_domains = Table(
+    "trusted_user_domains",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("all_email_domains", Boolean(create_constraint=False), nullable=False),
+    Column("email_domains", JSON, nullable=False),
+    Column("sids_trusted", Boolean(create_constraint=False), nullable=False),
+    Column("federated_trusted", Boolean(create_constraint=False), nullable=False),
+    # SHA-256 of the management certificate that signed the file; null: the file was not signed.
+    Column("signed_by", String(64)),
+    Column("imported", UtcDateTime, nullable=False),
+    # Chains of surface texts, each with the SLC first.
+    Column("chains", JSON, nullable=False),
+)
+
 user_keys = Table(
     "user_keys",
     metadata,
