@@ -108,14 +108,73 @@ class Audit(_Table):
 
 
 class SignOn(_Table):
-    """How callers sign on."""
+    """How callers sign on. The keys behind `mechanisms` are for directory.kind = "ldap"."""
 
     basic: Literal["never", "secure", "secure-or-loopback", "always"] = "secure"
     """Where passwords may come in the clear: under TLS that this server ends, on loopback too, or
     anywhere.
     """
     channel_binding: Literal["never", "optional", "required"] = "optional"
-    """Extended protection of NTLM; "required" needs TLS that this server ends."""
+    """Extended protection of Kerberos and NTLM; "required" needs TLS that this server ends."""
+    mechanisms: tuple[Literal["kerberos", "ntlm"], ...] | None = None
+    """None: all that the directory can: Kerberos and NTLM with "ldap", NTLM with "embedded"."""
+    keytab: Path | None = None
+    """Keys of the service's account. Kerberos needs it, and so does Basic against a domain."""
+    service_principals: tuple[str, ...] = ()
+    """Names of the service that tickets may be for. Empty: HTTP/ and the host of the cluster's URL."""
+    ntlm_auth: Path | None = None
+    """Samba's program of that name. None: where PATH finds it."""
+    ntlm_helpers: Annotated[int, Field(ge=1, le=64)] = 4
+    """Processes of `ntlm_auth` at most."""
+
+
+class OtherForestTable(_Table):
+    """A trusted forest that has a cluster of its own; `locations` has a URL for each service type."""
+
+    name: str
+    domains: tuple[str, ...]
+    locations: Mapping[str, str] = Field(default_factory=dict)
+
+
+class DirectoryTable(_Table):
+    """Where accounts and groups come from. All but `kind` is for "ldap"; what is None has the default that
+    directory/ldap/settings.py gives it.
+    """
+
+    kind: Literal["embedded", "ldap"] = "embedded"
+    controllers: tuple[str, ...] | None = None
+    bind_user: str | None = None
+    """With `bind_password_file` a simple bind; without, Kerberos."""
+    bind_password_file: Path | None = None
+    keytab: Path | None = None
+    """For Kerberos: keys of the account the server searches as. Not the service's own (sign_on.keytab)."""
+    credential_cache: str | None = None
+    start_tls: bool | None = None
+    verify_certificate: bool | None = None
+    ca_file: Path | None = None
+    search_base: str | None = None
+    email_attributes: tuple[str, ...] | None = None
+    nesting: Literal["auto", "server", "walk"] | None = None
+    other_forests: tuple[OtherForestTable, ...] | None = None
+    lifetime_seconds: float | None = None
+    negative_lifetime_seconds: float | None = None
+    cache_entries: int | None = None
+    request_seconds: float | None = None
+    connect_seconds: float | None = None
+    retry_seconds: float | None = None
+    connections: int | None = None
+    page_size: int | None = None
+
+    @model_validator(mode="after")
+    def _of_ldap(self) -> DirectoryTable:
+        given = sorted(name for name in self.model_fields_set if name != "kind" and getattr(self, name) is not None)
+        if self.kind == "embedded" and given:
+            raise ValueError(f'{", ".join(given)}: only for kind = "ldap"; remove, or set kind = "ldap"')
+        if self.kind == "ldap" and not self.controllers:
+            raise ValueError('kind = "ldap" needs controllers, for example ["ldaps://dc1.example.com"]')
+        if (self.bind_user is None) != (self.bind_password_file is None):
+            raise ValueError("bind_user and bind_password_file belong together: set both, or neither for Kerberos")
+        return self
 
 
 class DecryptionBudget(_Table):
@@ -154,6 +213,7 @@ class Config(BaseSettings):
     caches: Caches = Caches()
     audit: Audit = Audit()
     decryption_budget: DecryptionBudget = DecryptionBudget()
+    directory: DirectoryTable = DirectoryTable()
     sign_on: SignOn = SignOn()
     endpoints: Mapping[str, Endpoint] = Field(default_factory=dict)
     """By path under the cluster's URL, letter case ignored; the others keep the product's defaults
@@ -172,9 +232,23 @@ class Config(BaseSettings):
             wrong.append("tls_certificate and tls_key belong together: set both, or neither")
         if (self.passphrase_source is PassphraseSource.FILE) != (self.passphrase_file is not None):
             wrong.append('passphrase_file belongs to passphrase_source = "file": set both, or neither')
+        wrong += self._sign_on_of_a_domain()
         if wrong:
             raise ValueError("\n".join(wrong))
         return self
+
+    def _sign_on_of_a_domain(self) -> list[str]:
+        sign_on = self.sign_on
+        if self.directory.kind == "embedded":
+            wrong = ['sign_on.mechanisms: "kerberos" needs directory.kind = "ldap": remove it, or set that']
+            return wrong if "kerberos" in (sign_on.mechanisms or ()) else []
+        needs_keytab = sign_on.basic != "never" or "kerberos" in (sign_on.mechanisms or ("kerberos",))
+        if needs_keytab and sign_on.keytab is None:
+            return [
+                "sign_on.keytab: Kerberos, and passwords checked against a domain, need the service's keytab: set it, "
+                'or set mechanisms = ["ntlm"] and basic = "never"'
+            ]
+        return []
 
     @property
     def database(self) -> str:
@@ -240,16 +314,18 @@ def read_passphrase(config: Config, prompt: Callable[[], str]) -> str:
         if not passphrase:
             raise ConfigError([f"passphrase_source: {PASSPHRASE_VARIABLE} is not set: set it, or use another source"])
         return passphrase
-    path = config.passphrase_file or Path()
+    return read_secret("passphrase_file", config.passphrase_file or Path())
+
+
+def read_secret(key: str, path: Path) -> str:
+    """The first line of a file that nobody else may read; `key` names it in the ConfigError."""
     try:
         if path.stat().st_mode & 0o077:
-            raise ConfigError([f"passphrase_file: {path} is open to other users: run `chmod 600 {path}`"])
-        passphrase = path.read_text("utf-8").splitlines()[0]
+            raise ConfigError([f"{key}: {path} is open to other users: run `chmod 600 {path}`"])
+        secret = path.read_text("utf-8").splitlines()[0]
     except (OSError, UnicodeDecodeError, IndexError):
-        raise ConfigError(
-            [f"passphrase_file: {path} cannot be read or is empty: write the passphrase into it"]
-        ) from None
-    return passphrase
+        raise ConfigError([f"{key}: {path} cannot be read or is empty: write the secret into its first line"]) from None
+    return secret
 
 
 def _unknown_variables() -> list[str]:

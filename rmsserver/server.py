@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import secrets
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,15 +12,9 @@ import structlog
 from twisted.internet import task, threads
 from twisted.python.threadpool import ThreadPool
 
-from rmsserver.auth.basic import BasicScheme, BasicUse
-from rmsserver.auth.connection import HttpAuthenticator, SignOnSettings
-from rmsserver.auth.guessing import PasswordGuessing
-from rmsserver.auth.mechanism import ChannelBinding
-from rmsserver.auth.ntlm import HashVerifier, NtlmMechanism, NtlmSettings, ServerNames
+from rmsserver.account_source import AccountSource, open_accounts
 from rmsserver.auth.policy import AccessPolicy, Demand, Rule
 from rmsserver.config import Config, EndpointAccess
-from rmsserver.directory.credentials import EmbeddedCredentials
-from rmsserver.directory.embedded import EmbeddedDirectory
 from rmsserver.errors import OperatorError
 from rmsserver.home import Home
 from rmsserver.ports import Ports
@@ -62,7 +55,7 @@ class Running:
     home: Home
     holder: StateHolder
     ports: Ports
-    credentials: EmbeddedCredentials
+    accounts: AccountSource
     parts: tuple[_Part, ...]
 
     def start(self) -> None:
@@ -72,6 +65,7 @@ class Running:
     def stop(self) -> None:
         for part in reversed(self.parts):
             part.stop()
+        self.accounts.close()
         self.home.database.close()
 
 
@@ -90,9 +84,10 @@ def build_ports(home: Home) -> Running:
     bits = holder.current().cryptographic_mode.rsa_bits
     pool = StagedKeyPool(SqlKeyRows(database, master_key), {bits: config.key_pool.keys}, stage=config.key_pool.staged)
     audit = SqlAudit(database, retention_days=config.audit.retention_days, queue_limit=config.audit.queue)
+    accounts = open_accounts(home, holder.current().base_url)
     witness = SqlContentKeyWitness(database, entries=caches.witnesses)
     ports = Ports(
-        directory=EmbeddedDirectory(home.accounts),
+        directory=accounts.directory,
         user_keys=SqlUserKeys(database, master_key),
         key_pool=pool,
         licensors=SqlLicensorRegister(database),
@@ -105,8 +100,7 @@ def build_ports(home: Home) -> Running:
         ),
         random=system_randomness(),
     )
-    credentials = EmbeddedCredentials(home.accounts, master_key)
-    return Running(home, holder, ports, credentials, (audit, witness, pool))
+    return Running(home, holder, ports, accounts, (audit, witness, pool))
 
 
 def check_mode_1_padding(state: ServerState) -> None:
@@ -137,18 +131,6 @@ def access_policy(config: Config, find_sid: Callable[[str], str]) -> AccessPolic
         except ValueError as error:
             raise OperatorError(f"endpoints: {error}: correct it in rmsserver.toml") from None
     return policy
-
-
-def make_authenticator(
-    config: Config, credentials: EmbeddedCredentials, directory_name: str
-) -> HttpAuthenticator:
-    guessing = PasswordGuessing()
-    host = socket.gethostname()
-    names = ServerNames(directory_name[:15], host.split(".")[0].upper()[:15], directory_name.lower(), host)
-    binding = ChannelBinding(config.sign_on.channel_binding)
-    ntlm = NtlmMechanism(HashVerifier(credentials, names), guessing, NtlmSettings(channel_binding=binding))
-    settings = SignOnSettings(basic=BasicUse(config.sign_on.basic))
-    return HttpAuthenticator([ntlm], BasicScheme(credentials, guessing), settings)
 
 
 class RmsServer:
@@ -201,10 +183,10 @@ class RmsServer:
     def _web_parts(self) -> WebParts:
         running, limits = self._running, self._config.limits
         runtime = Runtime(running.holder.current, running.ports)
-        policy = access_policy(self._config, lambda name: running.home.administration.user(name).sid)
+        policy = access_policy(self._config, running.accounts.find_sid)
         return WebParts(
             dispatcher=SoapDispatcher(load_all(), runtime),
-            authenticator=make_authenticator(self._config, running.credentials, running.ports.directory.own_name),
+            authenticator=running.accounts.authenticator,
             workers=self._workers,
             policy=lambda: policy,
             machine_certificates=MachineCertificateEndpoint(runtime),

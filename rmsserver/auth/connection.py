@@ -46,12 +46,13 @@ class SignOnSettings:
 
 
 class HttpAuthenticator:
-    """The `Authenticator` that the web layer uses. `mechanisms` in the server's words: NTLM, later Kerberos."""
+    """The `Authenticator` that the web layer uses. `mechanisms`: Kerberos, NTLM; `basic` None where passwords cannot be
+    checked at all."""
 
     def __init__(
         self,
         mechanisms: Sequence[Mechanism],
-        basic: BasicScheme,
+        basic: BasicScheme | None,
         settings: SignOnSettings | None = None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
@@ -122,14 +123,17 @@ class _Connection:
     def _basic_allowed(self, origin: _Origin) -> bool:
         # Who comes through a proxy on this machine is not on this machine.
         address = "" if origin.forwarded else origin.address
+        if self._authenticator.basic is None:
+            return False
         return self._authenticator.settings.basic.allows(self._channel, address)
 
     def _verify(self, authorization: str, pending: _Pending | None, origin: _Origin) -> Identity | Challenge:
         scheme, token = _split(authorization)
         if scheme == "basic":
-            if not self._basic_allowed(origin):
+            basic = self._authenticator.basic
+            if basic is None or not self._basic_allowed(origin):
                 raise SignOnError("Basic on a connection where it is not offered")
-            return self._authenticator.basic.verify(token, client_address=origin.address)
+            return basic.verify(token, client_address=origin.address)
         if scheme not in ("negotiate", "ntlm"):
             raise SignOnError("unknown scheme")
         if not self._may_bind(origin):

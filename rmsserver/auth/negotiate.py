@@ -1,6 +1,7 @@
 """SPNEGO as acceptor ([RFC4178], [MS-SPNG]): which mechanism client and server use, and that nobody changed the choice.
 
-The scheme Negotiate carries SPNEGO tokens, but Windows puts a bare NTLM message in as well; both are served. A mechanism is
+The scheme Negotiate carries SPNEGO tokens, but Windows puts a bare NTLM message in as well, and other clients a bare
+Kerberos token; all are served. A mechanism is
 taken by the client's order of preference among those that are available on this channel.
 """
 
@@ -35,6 +36,12 @@ class _Response:
 
     token: bytes | None = field(repr=False)
     mech_list_mic: bytes | None = field(repr=False)
+
+
+def _mechanism_of(token: bytes) -> str:
+    """Whose InitialContextToken this is ([RFC2743] 3.1)."""
+    outer = der.read_all(token, der.APPLICATION_0)
+    return der.oid_text(der.read(outer, der.OBJECT_IDENTIFIER)[0])
 
 
 def _read_init(token: bytes) -> _Init:
@@ -86,6 +93,9 @@ class NegotiateHandshake:
         try:
             if token.startswith(NTLM_SIGNATURE):
                 return self._bare(token, client_address)
+            if self._inner is None and (bare := _mechanism_of(token)) != SPNEGO_OID:
+                self._inner = self._begin(bare)
+                return self._inner.step(token, client_address=client_address)
             if self._inner is None:
                 return self._first(_read_init(token), client_address)
             return self._next(_read_response(token), client_address)

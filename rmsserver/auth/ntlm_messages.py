@@ -102,6 +102,10 @@ class NegotiateMessage:
             raise NtlmMessageError("not a NEGOTIATE_MESSAGE, or one too long")
         return cls(Flags(struct.unpack_from("<I", data, 12)[0]))
 
+    def write(self) -> bytes:
+        """Without names and version."""
+        return SIGNATURE + struct.pack("<II16x", 1, self.flags)
+
 
 @dataclass(frozen=True)
 class ChallengeMessage:
@@ -121,6 +125,16 @@ class ChallengeMessage:
             len(info), len(info), offset + len(name), _version(self.flags),
         )  # fmt: skip
         return header + name + info
+
+
+def read_target_info(challenge: bytes) -> dict[int, bytes]:
+    """The TargetInfo of another server's CHALLENGE_MESSAGE (2.2.1.2)."""
+    if message_type(challenge) != 2 or len(challenge) < 48:
+        raise NtlmMessageError("not a CHALLENGE_MESSAGE with a TargetInfo")
+    length, offset = struct.unpack_from("<H2xI", challenge, 40)
+    if offset + length > len(challenge):
+        raise NtlmMessageError("payload field outside the message")
+    return read_pairs(challenge[offset : offset + length])
 
 
 def _version(flags: Flags) -> bytes:

@@ -14,7 +14,7 @@ from rmsserver.auth import Identity
 from rmsserver.auth.guessing import PasswordGuessing
 from rmsserver.auth.mechanism import Accepted, Channel, ChannelBinding, Continue, Handshake, SignOnError
 from rmsserver.auth.negotiate import NegotiateHandshake
-from rmsserver.auth.ntlm import HashVerifier, NTLMSSP_OID, NtlmMechanism, NtlmSettings, ServerNames
+from rmsserver.auth.ntlm import NTLMSSP_OID, HashVerifier, NtlmMechanism, NtlmSettings, ServerNames
 from rmsserver.auth.ntlm_keys import SessionKeys
 from rmsserver.auth.ntlm_messages import Flags
 from rmsserver.state import AuthenticationType
