@@ -50,7 +50,7 @@ def client_settings(home: Path, form: str, output: Path | None) -> None:
     elif form == "reg" and sys.stdout.isatty():
         raise OperatorError("a .reg file is UTF-16, nothing for a terminal: name a file with -o")
     else:
-        click.get_binary_stream("stdout").write(content)
+        click.echo(content, nl=False)
 
 
 def cluster_settings(home: Path) -> ClientSettings:
