@@ -26,7 +26,7 @@ from rmsserver.errors import (
 )
 from rmsserver.operations.known_servers import KnownServer, KnownServers
 from rmsserver.operations.license_signer import Recognition, Signer, read_signed_license, recognise_signer
-from rmsserver.operations.rights_evaluation import UsagePolicy, fold
+from rmsserver.operations.rights_evaluation import UsagePolicy
 from rmsserver.ports import ContentKeyWitness, Ports, Secrets
 from rmsserver.state import AuditTrail, FederatedAccount, RequestContext, ServerState
 from rmsserver.xrml.enabling_bits import SESSION_KEY_BYTES, ContentKey, EnablingBits, open_enabling_bits
@@ -34,7 +34,7 @@ from rmsserver.xrml.errors import SealError, XrmlError
 from rmsserver.xrml.keys import CryptoMode, KeyId
 from rmsserver.xrml.license import PublishingLicense
 from rmsserver.xrml.rights import Grantee, Policy, RightsData
-from rmsserver.xrml.values import Guid, TimeRange
+from rmsserver.xrml.values import Guid, TimeRange, fold
 
 CONTENT_KEY = "content key"
 ENABLING_BITS = "enabling bits"

@@ -30,26 +30,10 @@ from rmsserver.xrml.rights import (
     TimeConditions,
 )
 from rmsserver.xrml.use_license import OWNER_RIGHT, UseRight
-from rmsserver.xrml.values import TimeRange
+from rmsserver.xrml.values import TimeRange, fold
 
 WINDOWS = "Windows"
 _FOREVER = dt.datetime.max.replace(tzinfo=dt.UTC)
-
-
-def fold(name: str) -> str:
-    """An e-mail address or SID in the form it is compared in.
-
-    Letters compare without case, but no other character ever becomes an ASCII one: U+212A (Kelvin sign) is not "k", or
-    an address that somebody else may register would stand for the one that was granted.
-    """
-    if name.isascii():
-        return name.lower()
-    return "".join(c if not c.isascii() and c.lower().isascii() else _lower(c) for c in name)
-
-
-def _lower(character: str) -> str:
-    lower = character.lower()
-    return lower if len(lower) == 1 else character
 
 
 # --- who asks ----------------------------------------------------------------------------------------------------------

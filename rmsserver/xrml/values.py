@@ -99,6 +99,22 @@ def format_time(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M").rjust(16, "0")
 
 
+def fold(name: str) -> str:
+    """An e-mail address or SID in the form it is compared in.
+
+    Letters compare without case, but no other character ever becomes an ASCII one: U+212A (Kelvin sign) is not "k", or
+    an address that somebody else may register would stand for the one that was granted.
+    """
+    if name.isascii():
+        return name.lower()
+    return "".join(c if not c.isascii() and c.lower().isascii() else _lower(c) for c in name)
+
+
+def _lower(character: str) -> str:
+    lower = character.lower()
+    return lower if len(lower) == 1 else character
+
+
 def escape(text: str) -> str:
     """Text for element content, in the spelling that survives a .NET DOM round trip (wire facts 1)."""
     if _UNWRITABLE.search(text):

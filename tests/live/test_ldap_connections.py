@@ -111,6 +111,17 @@ def test_K6_silence_while_connecting(domain: Domain) -> None:
                 assert finds_alice(directory)
 
 
+def test_K6_silence_keeps_no_thread(domain: Domain) -> None:
+    """K6: a silent machine that is tried again and again does not use up the threads for those who answer."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uris = (f"ldaps://127.0.0.1:{silent.getsockname()[1]}", domain.controllers[0].uri())
+        given = settings(domain, *uris, connections=2, connect_seconds=0.3, request_seconds=1, retry_seconds=1)
+        with directory_of(given) as directory:
+            for _ in range(3):
+                assert finds_alice(directory)
+                time.sleep(1.1)
+
+
 def test_cached_answers_while_nobody_is_there(domain: Domain) -> None:
     """What is cached is answered while no controller is there."""
     second = domain.controllers[1]

@@ -15,7 +15,6 @@ from rmsserver.operations.rights_evaluation import (
     Reader,
     UsagePolicy,
     evaluate_rights,
-    fold,
     identify,
     merge_grants,
     widest,
@@ -23,7 +22,7 @@ from rmsserver.operations.rights_evaluation import (
 from rmsserver.state import AuditTrail
 from rmsserver.xrml.rights import ANYONE, THE_OWNER, Grantee, Right, TimeConditions
 from rmsserver.xrml.use_license import OWNER_RIGHT, UseRight
-from rmsserver.xrml.values import TimeRange
+from rmsserver.xrml.values import TimeRange, fold
 from tests.cluster import DAY, NOW, Cluster, grantee, known
 
 READER = "reader@example.com"

@@ -16,6 +16,7 @@ from rmsserver.directory.ldap.entries import Person, has_email, person_attribute
 from rmsserver.directory.ldap.filters import IS_ACCOUNT, Filter, all_of, any_of, equals
 from rmsserver.directory.ldap.forest import Forest
 from rmsserver.directory.logins import LoginName
+from rmsserver.xrml.values import fold
 
 if TYPE_CHECKING:
     from rmsserver.directory.ldap.connection import Connection
@@ -37,13 +38,13 @@ class AccountSearch:
     def by_sid(self, text: str, data: bytes) -> Person | None:
         """By its SID, else by one it had before ([MS-RMPR] 3.1.1.3.2)."""
         found = self._persons(any_of([equals("objectSid", data), equals("sIDHistory", data)]))
-        now = [person for person in found if person.sid.lower() == text.lower()]
-        before = [person for person in found if text.lower() in map(str.lower, person.known.sid_history)]
+        now = [person for person in found if fold(person.sid) == fold(text)]
+        before = [person for person in found if fold(text) in map(fold, person.known.sid_history)]
         return _only(now or before)
 
     def by_email(self, email: str) -> Person | None:
         found = self._persons(any_of(has_email(email, self.email_attributes)))
-        return _only([person for person in found if email.lower() in map(str.lower, person.known.emails)])
+        return _only([person for person in found if fold(email) in map(fold, person.known.emails)])
 
     def by_login(self, name: LoginName) -> Person | None:
         if name.domain:
@@ -57,12 +58,12 @@ class AccountSearch:
         """By userPrincipalName, else as `login@domain`, which every account has without its being written anywhere."""
         principal = f"{name.user}@{name.realm}"
         found = self._persons(any_of([equals("userPrincipalName", principal), equals("sAMAccountName", name.user)]))
-        explicit = [person for person in found if person.principal.lower() == principal.lower()]
-        implicit = [p for p in found if p.login.lower() == name.user.lower() and self._is_in(p, name.realm)]
+        explicit = [person for person in found if fold(person.principal) == fold(principal)]
+        implicit = [p for p in found if fold(p.login) == fold(name.user) and self._is_in(p, name.realm)]
         return _only(explicit or implicit)
 
     def _called(self, login: str) -> list[Person]:
-        return [p for p in self._persons(equals("sAMAccountName", login)) if p.login.lower() == login.lower()]
+        return [p for p in self._persons(equals("sAMAccountName", login)) if fold(p.login) == fold(login)]
 
     def _is_in(self, person: Person, domain: str) -> bool:
         its = self.forest.domain_of(person.dn)

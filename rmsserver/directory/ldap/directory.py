@@ -22,6 +22,7 @@ from rmsserver.directory.ldap.sids import sid_bytes
 from rmsserver.directory.logins import LoginName
 from rmsserver.ports import DirectoryAccount
 from rmsserver.state import DomainAccount
+from rmsserver.xrml.values import fold
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class LdapDirectory:
 
     def groups_of(self, sid: str, candidates: Iterable[str]) -> frozenset[str]:
         deadline = self._client.deadline()
-        names = {name.lower() for name in candidates if is_askable(name)}
+        names = {fold(name) for name in candidates if is_askable(name)}
         person = self._by_sid(sid, deadline)
         if person.value is None:
             return frozenset()
@@ -129,12 +130,12 @@ class LdapDirectory:
             self._flushes += 1
         if who is None:
             return self._accounts.drop() + self._memberships.flush()
-        names = {who.lower()}
+        names = {fold(who)}
 
         def is_meant(key: tuple[str, str], person: Person | None) -> bool:
-            meant = key[1] in names or (person is not None and who.lower() in person.names)
+            meant = key[1] in names or (person is not None and fold(who) in person.names)
             if meant and person is not None:
-                names.add(person.sid.lower())
+                names.add(fold(person.sid))
             return meant
 
         return self._accounts.drop(is_meant) + self._memberships.flush_of(names)
@@ -174,12 +175,12 @@ class LdapDirectory:
     ) -> Aged[Person | None]:
         if not is_askable(name):
             return Aged(None, self._clock())
-        known = self._accounts.get((kind, name.lower()))
+        known = self._accounts.get((kind, fold(name)))
         if known is not None:
             return known
         born = self._clock()
         found = self._client.ask_accounts(question, deadline)
-        return self._accounts.put((kind, name.lower()), found, born=born)
+        return self._accounts.put((kind, fold(name)), found, born=born)
 
 
 def _known(person: Person | None) -> DirectoryAccount | None:

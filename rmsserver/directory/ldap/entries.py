@@ -12,6 +12,7 @@ from rmsserver.directory.ldap.forest import Forest
 from rmsserver.directory.ldap.sids import sid_text
 from rmsserver.ports import DirectoryAccount
 from rmsserver.state import DomainAccount
+from rmsserver.xrml.values import fold
 
 _FIXED_ATTRIBUTES = (
     "objectSid",
@@ -47,10 +48,10 @@ class Person:
 
     @property
     def names(self) -> frozenset[str]:
-        """Everything it may be called, in lower case."""
+        """Everything it may be called, folded."""
         known = self.known
         texts = (self.sid, *known.sid_history, known.account.name, self.login, self.principal, *known.emails)
-        return frozenset(text.lower() for text in texts if text)
+        return frozenset(fold(text) for text in texts if text)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,12 @@ class Group:
     dn: str
     sid: str
     emails: tuple[str, ...]
-    """In lower case."""
+    """Folded."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What a document may call it: SID and addresses, folded."""
+        return frozenset((fold(self.sid), *self.emails))
 
 
 def person_attributes(email_attributes: Iterable[str]) -> tuple[str, ...]:
@@ -90,7 +96,7 @@ def read_group(entry: Entry, email_attributes: Iterable[str]) -> Group | None:
     sid = sid_text(next(iter(entry.all("objectSid")), b""))
     if sid is None:
         return None
-    return Group(entry.dn, sid, tuple(email.lower() for email in emails_of(entry, email_attributes)))
+    return Group(entry.dn, sid, tuple(fold(email) for email in emails_of(entry, email_attributes)))
 
 
 def emails_of(entry: Entry, email_attributes: Iterable[str]) -> tuple[str, ...]:
@@ -107,7 +113,7 @@ def emails_of(entry: Entry, email_attributes: Iterable[str]) -> tuple[str, ...]:
                 (primary if value.startswith(_SMTP.upper()) else aliases).append(value[len(_SMTP) :])
     once: dict[str, str] = {}
     for email in (*primary, *aliases):
-        once.setdefault(email.lower(), email)
+        once.setdefault(fold(email), email)
     return tuple(once.values())
 
 

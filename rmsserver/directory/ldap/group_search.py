@@ -74,8 +74,8 @@ class GroupSearch:
             for group in self._groups(any_of(_with_sid(group.sid) for group in batch), contains)
         )
 
-    def walk(self, person: Person) -> frozenset[str]:
-        """SIDs of all groups that contain the account, level by level; each group is visited once, so loops end."""
+    def walk(self, person: Person) -> list[Group]:
+        """All groups that contain the account, level by level; each group is visited once, so loops end."""
         visited: dict[str, Group] = {}
         primary = with_rid(person.sid, person.primary_group) if person.primary_group else ""
         frontier = [group for group in self.find([primary]) if primary]
@@ -87,11 +87,11 @@ class GroupSearch:
             visited |= new
             members = [group.dn for group in new.values()]
             if not members:
-                return frozenset(visited)
+                return list(visited.values())
             if len(visited) > _WALK_GROUPS:
                 break
         _log.warning("directory.walk_too_long", account=person.known.account.name, groups=len(visited))
-        return frozenset(visited)
+        return list(visited.values())
 
     def _called(self, name: str) -> Sequence[Filter]:
         sid = sid_bytes(name)

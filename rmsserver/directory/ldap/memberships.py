@@ -13,12 +13,17 @@ from rmsserver.directory.ldap.entries import Group, Person
 from rmsserver.directory.ldap.forest_client import ForestClient
 from rmsserver.directory.ldap.group_search import Groups, GroupSearch
 from rmsserver.directory.ldap.settings import LdapSettings, Nesting
+from rmsserver.xrml.values import fold
+
+_MANY_NAMES = 200
+"""Beyond this many names it is cheaper to ask for the account's groups than for each name."""
 
 _log = structlog.get_logger()
 
 
 class Memberships:
-    """Three caches: groups by their names, an account's own list of groups, and single answers of the in-chain rule.
+    """Four caches: groups by their names, an account's own list of groups, single answers of the in-chain rule, and for
+    documents that name a great many people the names of all groups an account is in.
 
     Nothing kept here is younger than the account it was found for, so that ages do not add up.
     """
@@ -30,10 +35,14 @@ class Memberships:
         self._groups: AgingCache[str, Group] = AgingCache.of(settings, clock)
         self._lists: AgingCache[str, Groups] = AgingCache.of(settings, clock)
         self._chains: AgingCache[tuple[str, str], bool] = AgingCache.of(settings, clock)
+        self._names: AgingCache[str, frozenset[str]] = AgingCache.of(settings, clock)
 
     def among(self, person: Person, born: float, names: Iterable[str], deadline: Deadline) -> frozenset[str]:
-        """Which of `names` (e-mail addresses and SIDs in lower case) are groups of an account as it was at `born`."""
-        groups = self._named(set(names), deadline)
+        """Which of `names` (e-mail addresses and SIDs folded) are groups of an account as it was at `born`."""
+        wanted = set(names)
+        if len(wanted) > _MANY_NAMES:
+            wanted &= self._names_above(person, born, deadline)
+        groups = self._named(wanted, deadline)
         if not groups:
             return frozenset()
         known = self._list_of(person, born, deadline)
@@ -44,28 +53,29 @@ class Memberships:
 
     def flush(self) -> int:
         """Forget everything; how many entries there were."""
-        return self._groups.drop() + self._lists.drop() + self._chains.drop()
+        return self._groups.drop() + self._lists.drop() + self._chains.drop() + self._names.drop()
 
     def flush_of(self, names: set[str]) -> int:
-        """Forget what concerns accounts and groups with these SIDs and e-mail addresses, in lower case."""
+        """Forget what concerns accounts and groups with these SIDs and e-mail addresses, folded."""
         sids = set(names)
 
         def is_meant(name: str, group: Group | None) -> bool:
-            meant = name in names or (group is not None and not names.isdisjoint((group.sid.lower(), *group.emails)))
+            meant = name in names or (group is not None and not names.isdisjoint(group.names))
             if meant and group is not None:
-                sids.add(group.sid.lower())
+                sids.add(fold(group.sid))
             return meant
 
         dropped = self._groups.drop(is_meant)
         # Which accounts a group has is not known here: whoever is in it now, his list may lack it.
-        dropped += self._lists.drop() if dropped else self._lists.drop(lambda sid, _: sid.lower() in sids)
-        return dropped + self._chains.drop(lambda pair, _: not sids.isdisjoint(map(str.lower, pair)))
+        self._names.drop()
+        dropped += self._lists.drop() if dropped else self._lists.drop(lambda sid, _: fold(sid) in sids)
+        return dropped + self._chains.drop(lambda pair, _: not sids.isdisjoint(map(fold, pair)))
 
     def group_statistics(self) -> CacheStatistics:
         return self._groups.statistics()
 
     def statistics(self) -> CacheStatistics:
-        return self._lists.statistics() + self._chains.statistics()
+        return self._lists.statistics() + self._chains.statistics() + self._names.statistics()
 
     # --- inside ---------------------------------------------------------------------------------------------
 
@@ -79,6 +89,20 @@ class Memberships:
             known |= {name: self._groups.put(name, _called(name, found), born=born) for name in unknown}
         return {name: entry.value for name, entry in known.items() if entry.value is not None}
 
+    def _names_above(self, person: Person, born: float, deadline: Deadline) -> frozenset[str]:
+        """Names of all groups it may be in. Its groups are fewer than the names in a document made to keep us busy."""
+        known = self._names.get(person.sid)
+        if known is not None and known.value is not None:
+            return known.value
+
+        def ask(search: GroupSearch) -> frozenset[str]:
+            listed = search.find(search.token_groups(person) or ())
+            return frozenset().union(*(group.names for group in (*listed, *search.walk(person))))
+
+        names = self._client.ask_groups(ask, deadline)
+        self._names.put(person.sid, names, born=born)
+        return names
+
     def _list_of(self, person: Person, born: float, deadline: Deadline) -> Groups:
         """What the server lists, or what a walk finds."""
         known = self._lists.get(person.sid)
@@ -89,7 +113,7 @@ class Memberships:
         def ask(search: GroupSearch) -> Groups:
             tokens = search.token_groups(person) if asks_server else None
             if tokens is None and self._nesting is not Nesting.SERVER:
-                return Groups(search.walk(person), complete=True)
+                return Groups(frozenset(group.sid for group in search.walk(person)), complete=True)
             return Groups(tokens or frozenset(), complete=False)
 
         groups = self._client.ask_groups(ask, deadline)
@@ -108,7 +132,7 @@ class Memberships:
             except NotSupported:
                 if self._nesting is Nesting.SERVER:
                     raise
-                return search.walk(person)
+                return frozenset(group.sid for group in search.walk(person))
 
         if unknown:
             found = self._client.ask_groups(ask, deadline)
@@ -124,7 +148,7 @@ class Memberships:
 
 
 def _called(name: str, groups: Iterable[Group]) -> Group | None:
-    meant = {group.sid: group for group in groups if name in (group.sid.lower(), *group.emails)}
+    meant = {group.sid: group for group in groups if name in group.names}
     if len(meant) > 1:
         _log.warning("directory.ambiguous_group", groups=[group.dn for group in meant.values()])
     return next(iter(meant.values())) if len(meant) == 1 else None
