@@ -64,6 +64,7 @@ DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
         "/certification/servicelocator.asmx": _REQUIRED,
         "/certification/server.asmx": _REQUIRED,
         "/licensing/license.asmx": _REQUIRED,
+        "/licensing/license.asmx#acquireprelicense": _NOBODY,
         "/licensing/publish.asmx": _REQUIRED,
         "/licensing/server.asmx": _REQUIRED,
         "/licensing/servicelocator.asmx": _REQUIRED,
@@ -79,7 +80,8 @@ DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
         "/enrollment/enrollservice.asmx": _NOBODY,
     }
 )
-"""Paths below the base path (`/_wmcs`), in small letters ([MS-RMPR] 3.1.4.2). The directories
+"""Paths below the base path (`/_wmcs`), in small letters ([MS-RMPR] 3.1.4.2). After `#` stands an operation that has a rule
+of its own besides that of its endpoint: pre-licensing asks for others, and others' mailboxes are many. The directories
 `…external` belong to federation and are not served without it."""
 
 
@@ -92,6 +94,15 @@ class AccessPolicy:
     def rule(self, path: str) -> Rule:
         """The rule for a path below the base path, letter case ignored. Nobody is let in where no rule was written."""
         return self.rules.get(path.lower(), _NOBODY)
+
+    def closed_operations(self, path: str, identity: Identity | None) -> frozenset[str]:
+        """Operations of an endpoint whose own rule does not let this caller in, in small letters."""
+        prefix = path.lower() + "#"
+        return frozenset(
+            key.removeprefix(prefix)
+            for key, rule in self.rules.items()
+            if key.startswith(prefix) and rule.judge(identity) is not Verdict.SERVE
+        )
 
     def changed(self, path: str, rule: Rule) -> AccessPolicy:
         """This policy with another rule for one path.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from lxml import etree
 
-from rmsserver.errors import RmsError
+from rmsserver.errors import RmsError, UnauthorizedAccess
 from rmsserver.soap.call import Call, Handler
 from rmsserver.soap.envelope import (
     SOAP_11,
@@ -50,6 +50,8 @@ class SoapRequest:
     authentication: AuthenticationType = AuthenticationType.NONE
     account: DomainAccount | FederatedAccount | None = None
     anonymous_endpoint: bool = False
+    closed_operations: frozenset[str] = frozenset()
+    """Operations of the service that this caller may not call, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,8 @@ class _Exchange:
         self.envelope = read_envelope(self._request.body, media, self.service.cut, self.service.whole)
         self._operation = self._find_operation(self.envelope.request)
         self._check_action(media, self._operation)
+        if self._operation.name.lower() in self._request.closed_operations:
+            raise UnauthorizedAccess("the operation is closed to the caller")
         understood = self.service.header if self._operation.has_version_header else None
         header = check_headers(self.envelope, media.version, understood)
         if understood:

@@ -36,12 +36,12 @@ def fault_string(error: RmsError) -> str:
     return f"{error.wire_name}: {error.text}"
 
 
-def batch_error(error: RmsError, index: int) -> str:
-    """The error of one item in a batch, as it stands in a Certificate element (wire facts 9). `index` counts from 0."""
+def batch_error(error: RmsError, index: int, operation: str = "AcquireLicense") -> str:
+    """The error of one item in a batch, as it stands in a Certificate element, in no namespace. `index` counts from 0."""
     return (
-        '<AcquireLicenseException xmlns="">'
+        f'<{operation}Exception xmlns="">'
         f"<ExceptionString>{escape(f'{error.wire_name}-{error.text}')}</ExceptionString>"
-        f"<batchindex>{index}</batchindex></AcquireLicenseException>"
+        f"<batchindex>{index}</batchindex></{operation}Exception>"
     )
 
 

@@ -12,6 +12,11 @@ from rmsserver.operations.acquire_issuance_license import (
     acquire_issuance_license,
 )
 from rmsserver.operations.acquire_license import AcquireLicenseRequest, AcquireLicenseResult, acquire_license
+from rmsserver.operations.acquire_pre_license import (
+    AcquirePreLicenseRequest,
+    AcquirePreLicenseResult,
+    acquire_pre_license,
+)
 from rmsserver.operations.certify import CertifyRequest, CertifyResult, certify
 from rmsserver.operations.find_service_locations import (
     FindServiceLocationsRequest,
@@ -66,6 +71,7 @@ class Operations:
         get_client_licensor_cert
     )
     acquire_license: Operation[AcquireLicenseRequest, AcquireLicenseResult] = acquire_license
+    acquire_pre_license: Operation[AcquirePreLicenseRequest, AcquirePreLicenseResult] = acquire_pre_license
     get_licensor_certificate: Query[tuple[str, ...]] = get_licensor_certificate
     find_service_locations_for_user: Operation[FindServiceLocationsRequest, tuple[ServiceLocation, ...]] = (
         find_service_locations_for_user

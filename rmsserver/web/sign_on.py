@@ -20,6 +20,10 @@ class Caller:
     authentication: AuthenticationType = AuthenticationType.NONE
     account: DomainAccount | None = None
 
+    @property
+    def identity(self) -> Identity | None:
+        return None if self.account is None else Identity(self.authentication, self.account)
+
 
 def admit(request: HttpRequest, rule: Rule) -> Caller | HttpAnswer:
     """The caller, or the answer that refuses them. Blocks: passwords are hashed and the directory is read.

@@ -42,7 +42,8 @@ class SoapEndpoint:
     def _post(self, request: HttpRequest) -> HttpAnswer:
         if (request.header("content-encoding") or "identity").strip().lower() != "identity":
             return plain(415)
-        rule = self._policy().rule(self._route.path)
+        policy = self._policy()
+        rule = policy.rule(self._route.path)
         caller = admit(request, rule)
         if isinstance(caller, HttpAnswer):
             return caller
@@ -57,6 +58,7 @@ class SoapEndpoint:
                 authentication=caller.authentication,
                 account=caller.account,
                 anonymous_endpoint=rule.demand is Demand.ANONYMOUS,
+                closed_operations=policy.closed_operations(self._route.path, caller.identity),
             ),
         )
         return HttpAnswer(

@@ -51,6 +51,18 @@ def test_L10_special_endpoints_serve_nobody(path: str) -> None:
     assert AccessPolicy().rule(path).judge(SOMEBODY) is Verdict.FORBID
 
 
+def test_L10_pre_licensing_is_closed_to_those_who_may_license() -> None:
+    """A rule of its own inside an endpoint that is open to everybody who signs on."""
+    path, operation = "/licensing/License.asmx", "acquireprelicense"
+    policy = AccessPolicy().with_anonymous_licensing()
+    assert policy.closed_operations(path, None) == policy.closed_operations(path, SOMEBODY) == {operation}
+    assert policy.closed_operations("/licensing/publish.asmx", SOMEBODY) == frozenset()
+    opened = policy.changed(f"{path}#AcquirePreLicense", Rule(Demand.LISTED, frozenset({ALICE.sid})))
+    assert opened.closed_operations(path, SOMEBODY) == frozenset()
+    assert opened.closed_operations(path, Identity(AuthenticationType.NTLM, BOB)) == {operation}
+    assert opened.closed_operations(path, None) == {operation}
+
+
 def test_changed_rule_leaves_the_others() -> None:
     """Adding accounts to one endpoint changes that one alone, and not the defaults."""
     path = "/certification/precertification.asmx"

@@ -25,8 +25,10 @@ def test_every_error_has_a_fault_string_of_the_grammar(kind: type[RmsError]) -> 
 @pytest.mark.parametrize("kind", NAMED)
 def test_no_fault_has_the_short_name_of_another(kind: type[RmsError]) -> None:
     """Clients look for a short name anywhere in the string (wire facts 9)."""
-    others = {other("").short_name for other in NAMED} - {kind("").short_name}
-    assert not [name for name in others if name in fault_string(kind(""))]
+    own = kind("").short_name
+    # DRMSArgumentException has ArgumentException in it, by the specifications.
+    others = {other("").short_name for other in NAMED} - {own}
+    assert not [name for name in others if name in fault_string(kind("")).replace(own, "")]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from lxml import etree
 from rmsserver.errors import NoRightsForRequestedPrincipal
 from rmsserver.operations.acquire_issuance_license import AcquireIssuanceLicenseResult
 from rmsserver.operations.acquire_license import AcquireLicenseItem, AcquireLicenseResult
+from rmsserver.operations.acquire_pre_license import AcquirePreLicenseItem, AcquirePreLicenseResult
 from rmsserver.operations.find_service_locations import ServiceLocation
 from rmsserver.operations.get_client_licensor_cert import GetClientLicensorCertResult
 from rmsserver.operations.get_server_info import ServerInfoItem
@@ -76,6 +77,57 @@ def test_acquire_license_answers_in_order() -> None:
     assert second[0][0].tag == "AcquireLicenseException"
     (record,) = served.audit.records
     assert record.trail.facts == {"item_error": ["1 NoRightsForRequestedPrincipalException"]}
+
+
+def test_acquire_pre_license_items() -> None:
+    """Identities, null ones among them, and the licence."""
+    operation = Asked(AcquirePreLicenseResult((), ()))
+    items = (
+        f"<AcquirePreLicenseParams><LicenseeIdentities><string>a@b</string><string {NIL}/></LicenseeIdentities>"
+        f"<IssuanceLicense><Certificate>{XRML}</Certificate></IssuanceLicense><ApplicationData>x</ApplicationData>"
+        f"</AcquirePreLicenseParams><AcquirePreLicenseParams/><AcquirePreLicenseParams {NIL}/>"
+    )
+    body = f'<AcquirePreLicense xmlns="{LICENSING}"><RequestParams>{items}</RequestParams></AcquirePreLicense>'
+    ask("License", body, acquire_pre_license=operation)
+    assert operation.request.items == (
+        AcquirePreLicenseItem(("a@b", None), (XRML,), "x"),
+        AcquirePreLicenseItem(None, None, None),
+        None,
+    )
+    ask("License", f'<AcquirePreLicense xmlns="{LICENSING}"/>', acquire_pre_license=operation)
+    assert operation.request.items is None
+
+
+def test_acquire_pre_license_answers_in_order() -> None:
+    """A leaf or an error in no namespace for each identity; the chain once; ReferenceCertificates empty."""
+    result = AcquirePreLicenseResult((XRML, NoRightsForRequestedPrincipal(), XRML), (XRML, XRML))
+    answer = ask("License", f'<AcquirePreLicense xmlns="{LICENSING}"/>', acquire_pre_license=Asked(result))
+    [[response]] = answer
+    licenses, chain, references = response
+    assert [etree.QName(child).localname for child in response] == [
+        "Licenses", "CertificateChain", "ReferenceCertificates"]  # fmt: skip
+    assert [certificate[0].tag for certificate in licenses] == ["XrML", "AcquirePreLicenseException", "XrML"]
+    name = NoRightsForRequestedPrincipal.wire_name
+    assert shape(licenses[1][0]) == (
+        "AcquirePreLicenseException",
+        [("ExceptionString", f"{name}-{NoRightsForRequestedPrincipal.text}"), ("batchindex", "1")],
+    )
+    assert (len(chain), len(references)) == (2, 0)
+
+
+def test_L10_a_closed_operation_is_not_called() -> None:
+    """Whoever the endpoint lets in for another one; the fault says so, the audit too."""
+    operation = Asked(AcquirePreLicenseResult((), ()))
+    served = Served(acquire_pre_license=operation, acquire_license=Asked(AcquireLicenseResult(())))
+    closed = frozenset({"acquireprelicense"})
+    status, answer = served.ask(
+        "License", envelope(f'<AcquirePreLicense xmlns="{LICENSING}"/>'), closed_operations=closed
+    )
+    assert (status, "System.UnauthorizedAccessException" in answer, operation.request) == (500, True, None)
+    [record] = served.audit.records
+    assert record.outcome == "UnauthorizedAccessException"
+    status, _ = served.ask("License", envelope(f'<AcquireLicense xmlns="{LICENSING}"/>'), closed_operations=closed)
+    assert status == 200
 
 
 def test_acquire_issuance_license() -> None:

@@ -16,10 +16,7 @@ from tests.soap_messages import CERTIFICATION
 SERVICES = load_all()
 
 
-@pytest.mark.parametrize(
-    "service",
-    ["CertificationWebService", "PrecertificationWebService", "Publish", "Server", "TemplateDistributionWebService"],
-)
+@pytest.mark.parametrize("service", sorted(SERVICES))
 def test_a_service_is_that_of_the_contract(service: str) -> None:
     """The checker of the shared contract finds no difference."""
     checker = shared_file("contract/check_wsdl.py")

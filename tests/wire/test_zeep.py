@@ -15,7 +15,7 @@ from tests.soap_messages import CERTIFICATION, LICENSING
 PATHS = {
     "certification/certification.asmx": {"Certify"},
     "certification/precertification.asmx": {"Precertify"},
-    "licensing/license.asmx": {"AcquireLicense"},
+    "licensing/license.asmx": {"AcquireLicense", "AcquirePreLicense"},
     "licensing/publish.asmx": {"AcquireIssuanceLicense", "GetClientLicensorCert"},
     "licensing/server.asmx": {
         "GetLicensorCertificate",

@@ -1,9 +1,10 @@
-"""License ([MS-RMPR] 3.4.4.1)."""
+"""License ([MS-RMPR] 3.4.4.1, [MS-RMSI] 3.5.4.1)."""
 
 from __future__ import annotations
 
 from rmsserver.errors import RmsError
 from rmsserver.operations.acquire_license import AcquireLicenseItem, AcquireLicenseRequest
+from rmsserver.operations.acquire_pre_license import AcquirePreLicenseItem, AcquirePreLicenseRequest
 from rmsserver.soap.call import Call, Handler, Message
 from rmsserver.soap.faults import batch_error
 
@@ -39,4 +40,34 @@ def _item(call: Call, item: Message | None) -> AcquireLicenseItem:
     )
 
 
-HANDLERS: dict[str, Handler] = {"AcquireLicense": acquire_license}
+def acquire_pre_license(call: Call, array: Message | None) -> Message:
+    """`Licenses[i]` answers `LicenseeIdentities[i]`: the leaf alone, or the error in its place."""
+    items = None
+    if array is not None:
+        items = tuple(_pre_license_item(call, item) for item in array.AcquirePreLicenseParams or ())
+    result = call.ask(call.operations.acquire_pre_license, AcquirePreLicenseRequest(items))
+    texts = (
+        batch_error(answer, index, "AcquirePreLicense") if isinstance(answer, RmsError) else answer
+        for index, answer in enumerate(result.answers)
+    )
+    response = call.new(
+        "AcquirePreLicenseResponse",
+        Licenses=call.chain_answer(texts),
+        CertificateChain=call.chain_answer(result.chain),
+        ReferenceCertificates=call.chain_answer(()),
+    )
+    return call.new("ArrayOfAcquirePreLicenseResponse", AcquirePreLicenseResponse=[response])
+
+
+def _pre_license_item(call: Call, item: Message | None) -> AcquirePreLicenseItem | None:
+    if item is None:
+        return None
+    identities = item.LicenseeIdentities
+    return AcquirePreLicenseItem(
+        licensee_identities=None if identities is None else tuple(identities.string or ()),
+        issuance_license=call.chain(item.IssuanceLicense),
+        application_data=call.text(item.ApplicationData) or None,
+    )
+
+
+HANDLERS: dict[str, Handler] = {"AcquireLicense": acquire_license, "AcquirePreLicense": acquire_pre_license}
