@@ -20,6 +20,7 @@ _name = click.argument("name")
 
 
 @click.group()
+@example("rmsserver user add author --home ./cluster --email author@example.com")
 def user() -> None:
     """Users of the embedded directory. NAME is a login, an e-mail address or a SID."""
 
@@ -128,6 +129,7 @@ def user_ntlm(name: str, switch: str, home: Path, password_file: Path | None) ->
 
 
 @click.group()
+@example("rmsserver group add-member staff@example.com author@example.com --home ./cluster")
 def group() -> None:
     """Groups of the embedded directory. NAME is an e-mail address or a SID; groups may hold groups."""
 

@@ -133,6 +133,7 @@ def _is_loopback(host: str) -> bool:
 
 
 @click.group()
+@example("rmsserver spc list --home ./cluster")
 def spc() -> None:
     """The issuers of machine certificates that the cluster accepts."""
 

@@ -12,6 +12,7 @@ from rmsserver.stores.configuration_keys import KEYS, configuration_key, default
 
 
 @click.group()
+@example("rmsserver config list --home ./cluster")
 def config() -> None:
     """The configuration that all servers of a cluster share ([MS-RMPR] 3.1.1.1.1).
 

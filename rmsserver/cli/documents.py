@@ -26,6 +26,7 @@ _MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 @click.group()
+@example("rmsserver xrml verify report.ptxt")
 def xrml() -> None:
     """Look into files with XrML documents: certificates, licences, templates, protected files."""
 

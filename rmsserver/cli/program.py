@@ -43,16 +43,35 @@ class Program(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def run(self) -> None:
-        """The process's main: exit 0, or 2 after one line on standard error, or what a command exits with."""
+        """The process's main: exit 0, or 2 after one line on standard error, or what a command exits with; 130 where a
+        question was answered with Ctrl-C.
+        """
         name = self.name or "rmsserver"
         try:
-            self(prog_name=name)
+            code = self.main(prog_name=name, standalone_mode=False)
+            sys.exit(code if isinstance(code, int) else 0)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(2)
+        except click.ClickException as error:
+            click.echo(f"{name}: {_usage(error)}", err=True)
+            sys.exit(2)
+        except click.Abort:
+            click.echo(f"{name}: interrupted", err=True)
+            sys.exit(130)
         except _EXPECTED as error:
             click.echo(f"{name}: {one_line(error)}", err=True)
             sys.exit(2)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+
+
+def _usage(error: click.ClickException) -> str:
+    """What is wrong with the command line, and where to read what is right."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{text}: see `{context.command_path} --help`" if context else text
 
 
 def one_line(error: BaseException) -> str:

@@ -21,6 +21,7 @@ _guid = click.argument("guid")
 
 
 @click.group()
+@example("rmsserver template list --home ./cluster")
 def template() -> None:
     """Rights policy templates: rights that an administrator decides, by name."""
 
