@@ -16,6 +16,7 @@ from rmsserver.cli.program import Program
         "serve": "rmsserver.cli.serve:serve",
         "user": "rmsserver.cli.accounts:user",
         "group": "rmsserver.cli.accounts:group",
+        "directory": "rmsserver.cli.directory:directory",
         "template": "rmsserver.cli.templates:template",
         "config": "rmsserver.cli.configuration:config",
         "spc": "rmsserver.cli.cluster:spc",
