@@ -177,6 +177,24 @@ class DirectoryTable(_Table):
         return self
 
 
+class PeersTable(_Table):
+    """Calls to other servers, whose URLs are in `rmsserver config` (forests, activationUrl)."""
+
+    login: str | None = None
+    """Whom this server signs on as at other forests, by NTLM, for example EXAMPLE\\rms."""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    """PEM file of the authorities for their TLS certificates. None: the public ones."""
+    simultaneous: Annotated[int, Field(ge=1, le=64)] = 4
+    """Calls at once; one more is refused."""
+
+    @model_validator(mode="after")
+    def _pairs(self) -> PeersTable:
+        if (self.login is None) != (self.password_file is None):
+            raise ValueError("login and password_file belong together: set both, or neither")
+        return self
+
+
 class DecryptionBudget(_Table):
     """Failing private-key operations of one account (threat C4)."""
 
@@ -215,6 +233,7 @@ class Config(BaseSettings):
     decryption_budget: DecryptionBudget = DecryptionBudget()
     directory: DirectoryTable = DirectoryTable()
     sign_on: SignOn = SignOn()
+    peers: PeersTable = PeersTable()
     endpoints: Mapping[str, Endpoint] = Field(default_factory=dict)
     """By path under the cluster's URL, letter case ignored; the others keep the product's defaults
     (auth/policy.py).

@@ -215,3 +215,21 @@ class InvalidSignedIssuanceLicense(RmsError):
 class AcquirePreLicenseInvalidLicensee(RmsError):
     wire_name = _LICENSING + "AcquirePreLicenseInvalidLicenseeException"
     text = "The licensee is not known, or there is no key for it."
+
+
+# --- between servers: [MS-RMPRS] 2.2.9.1 -------------------------------------------------------------------------------
+
+
+class Argument(RmsError):
+    wire_name = "System.ArgumentException"
+    text = "An argument of the request contradicts another, or is not acceptable."
+
+
+class ArgumentOutOfRange(RmsError):
+    wire_name = "System.ArgumentOutOfRangeException"
+    text = "An argument of the request is out of range."
+
+
+class WrongFormat(RmsError):
+    wire_name = "System.FormatException"
+    text = "An argument of the request is not of the expected form."

@@ -273,6 +273,28 @@ class DecryptionBudget(Protocol):
 
 
 @dataclass(frozen=True)
+class SoapMessage:
+    """A SOAP message as it stands, with what HTTP says of it. `status` is that of an answer."""
+
+    content_type: str
+    body: bytes = field(repr=False)
+    soap_action: str | None = None
+    status: int = 200
+
+
+class Peers(Protocol):
+    """Other servers. Every URL comes from this cluster's configuration, never from a document (threat N1); calls end
+    within five seconds for groups, thirty for activation. Both raise PortUnavailable for whatever goes wrong.
+    """
+
+    def is_principal_member_of(self, url: str, principal: str, groups: Sequence[str], calls: int) -> bool:
+        """Ask another forest's group expansion service ([MS-RMPRS] 3.5). `calls`: servers involved, ourselves included."""
+
+    def activate(self, url: str, message: SoapMessage) -> SoapMessage:
+        """Pass an Activate request on, and its answer back, both octet for octet ([MS-RMPR] 3.2)."""
+
+
+@dataclass(frozen=True)
 class Randomness:
     """Session keys and GUIDs, as arguments to the engine, which makes none itself."""
 
@@ -294,3 +316,4 @@ class Ports:
     audit: Audit
     budget: DecryptionBudget
     random: Randomness
+    peers: Peers

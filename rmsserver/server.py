@@ -14,9 +14,11 @@ from twisted.python.threadpool import ThreadPool
 
 from rmsserver.account_source import AccountSource, open_accounts
 from rmsserver.auth.policy import AccessPolicy, Demand, Rule
-from rmsserver.config import Config, EndpointAccess
+from rmsserver.config import Config, EndpointAccess, PeersTable, read_secret
 from rmsserver.errors import OperatorError
 from rmsserver.home import Home
+from rmsserver.outbound.http import HttpPeer, PeerAccount
+from rmsserver.outbound.peers import HttpPeers
 from rmsserver.ports import Ports
 from rmsserver.soap.dispatcher import SoapDispatcher
 from rmsserver.soap.runtime import Runtime
@@ -99,8 +101,19 @@ def build_ports(home: Home) -> Running:
             failures=config.decryption_budget.failures, window_seconds=config.decryption_budget.window_seconds
         ),
         random=system_randomness(),
+        peers=make_peers(config.peers),
     )
     return Running(home, holder, ports, accounts, (audit, witness, pool))
+
+
+def make_peers(table: PeersTable) -> HttpPeers:
+    """Connections to other servers. Raises OperatorError, ConfigError where a file cannot be read."""
+    account = None
+    if table.login is not None and table.password_file is not None:
+        account = PeerAccount(table.login, read_secret("peers.password_file", table.password_file))
+    if table.ca_file is not None and not table.ca_file.is_file():
+        raise OperatorError(f"peers.ca_file: {table.ca_file} is not a file: correct it in rmsserver.toml")
+    return HttpPeers(HttpPeer(account, table.ca_file), table.simultaneous)
 
 
 def check_mode_1_padding(state: ServerState) -> None:

@@ -32,6 +32,10 @@ class ServiceType(enum.Enum):
     CERTIFICATION_INTERNAL = "CertificationInternalService"
 
 
+GROUP_EXPANSION_PATH = "/GroupExpansion/GroupExpansion.asmx"
+REMOTE_DIRECTORY_PATH = "/DrmRemote/DirectoryServices/DirectoryServices.rem"
+
+
 @dataclass(frozen=True)
 class FindServiceLocationsRequest:
     service_types: tuple[str, ...] | None
@@ -96,6 +100,10 @@ def service_url(service_type: ServiceType, state: ServerState) -> str | None:
             return state.external_certification_url or (internal_certification if falls_back else None)
         case ServiceType.LICENSING:
             return state.external_licensing_url or (internal_licensing if falls_back else None)
+        case ServiceType.GROUP_EXPANSION if state.group_expansion_enabled:
+            return state.base_url + GROUP_EXPANSION_PATH
+        case ServiceType.REMOTE_DIRECTORY if state.binary_group_expansion_enabled:
+            return state.base_url + REMOTE_DIRECTORY_PATH
         case _:
             return None
 

@@ -70,12 +70,16 @@ def _version(state: ServerState) -> str:
 
 def _features(state: ServerState) -> str:
     features = {
-        "GroupExpansionWebService": "false",
-        "ActiveDirectoryServicesRemoting": "false",
+        "GroupExpansionWebService": _flag(state.group_expansion_enabled),
+        "ActiveDirectoryServicesRemoting": _flag(state.binary_group_expansion_enabled),
         "FederatedServicesEnabled": "1" if state.federation_enabled else "0",
     }
     inner = "".join(f'<Feature Name="{name}" Value="{value}" />' for name, value in features.items())
     return f"<ServerFeatureInfo>{inner}</ServerFeatureInfo>"
+
+
+def _flag(on: bool) -> str:
+    return "true" if on else "false"
 
 
 def _certificates(state: ServerState) -> str:

@@ -31,6 +31,11 @@ from rmsserver.operations.get_client_licensor_cert import (
 )
 from rmsserver.operations.get_licensor_certificate import get_licensor_certificate
 from rmsserver.operations.get_server_info import GetServerInfoRequest, get_server_info
+from rmsserver.operations.is_principal_member_of import (
+    IsPrincipalMemberOfRequest,
+    IsPrincipalMemberOfResult,
+    is_principal_member_of,
+)
 from rmsserver.operations.precertify import PrecertifyRequest, PrecertifyResult, precertify
 from rmsserver.operations.templates import (
     TemplateEntry,
@@ -78,6 +83,7 @@ class Operations:
     )
     find_service_locations: Operation[FindServiceLocationsRequest, tuple[ServiceLocation, ...]] = find_service_locations
     get_server_info: Operation[GetServerInfoRequest, str] = get_server_info
+    is_principal_member_of: Operation[IsPrincipalMemberOfRequest, IsPrincipalMemberOfResult] = is_principal_member_of
     acquire_template_information: Query[TemplateInformation] = acquire_template_information
     precertify: Operation[PrecertifyRequest, PrecertifyResult] = precertify
     acquire_templates: Operation[tuple[str | None, ...] | None, tuple[TemplateEntry, ...]] = acquire_templates

@@ -68,6 +68,7 @@ _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 _EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,255}")
 _SID = re.compile(r"S-1(-[0-9]{1,10}){1,15}", re.IGNORECASE)
 _URL_TEXT = re.compile(r"[A-Za-z0-9._~:/\[\]%-]+")
+_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _FILENAME = re.compile(r"[^\x00-\x1f\\/:*?\"<>|]{1,255}")
 
 
@@ -186,6 +187,21 @@ SIDS = _many(_matching(_SID, "S-1-5-21-1-2-3-1104"), str, frozenset)
 EXCLUSIONS = _many(_exclusion, _load_exclusion, tuple)
 
 
+def _forest(text: str) -> Json:
+    domain, equals, address = text.partition("=")
+    if not equals or not _DOMAIN.fullmatch(domain):
+        raise ValueError("write a mail domain and a URL, for example example.net=https://rms.example.net/groups.asmx")
+    return f"{domain.lower()}={url(address)}"
+
+
+def _load_forest(value: Json) -> tuple[str, str]:
+    domain, _, address = str(value).partition("=")
+    return domain, address
+
+
+FORESTS = _many(_forest, _load_forest, dict)
+
+
 def _number(minimum: int, maximum: int) -> ValueType:
     return ValueType(_count(minimum, maximum), lambda value: int(str(value)))
 
@@ -273,6 +289,41 @@ _KEYS = (
         "refuse a content key that another signer published first",
     ),
     ConfigurationKey(
+        "groupExpansionEnabled",
+        "group_expansion_enabled",
+        FLAG,
+        "whether other servers may ask who is in a group; the endpoint needs accounts, too",
+    ),
+    ConfigurationKey(
+        "binaryGroupExpansionEnabled",
+        "binary_group_expansion_enabled",
+        FLAG,
+        "the same in the binary form of the product's first version",
+    ),
+    ConfigurationKey("forests", "forests", FORESTS, "group expansion services of other forests, MAIL-DOMAIN=URL", True),
+    ConfigurationKey(
+        "crossForestLimit",
+        "cross_forest_limit",
+        _number(1, 10),
+        "through how many servers a question about groups may have come",
+    ),
+    ConfigurationKey(
+        "subEnrollmentEnabled",
+        "sub_enrollment_enabled",
+        FLAG,
+        "whether licensing-only clusters may enroll here; the endpoint needs accounts, too",
+    ),
+    ConfigurationKey(
+        "enrollmentEnabled",
+        "enrollment_enabled",
+        FLAG,
+        "whether other clusters may enroll under our hierarchy; the endpoint needs accounts, too",
+    ),
+    ConfigurationKey("rootUrl", "root_url", URL, "the root cluster of a licensing-only one; set by init", True),
+    ConfigurationKey(
+        "activationUrl", "activation_url", URL, "activation service that Activate requests are passed on to", True
+    ),
+    ConfigurationKey(
         "certificateLimitBytes", "certificate_limit_bytes", _number(1024, 2**20), "size of one licensee certificate"
     ),
     ConfigurationKey(
@@ -313,7 +364,7 @@ def state_fields(values: Mapping[str, Json]) -> dict[str, object]:
         for name, value in values.items()
         if name in KEYS and not name.startswith("osExclusion")
     }
-    for name in ("excluded_racs", "application_exclusions", "rac_proxies"):
+    for name in ("excluded_racs", "application_exclusions", "rac_proxies", "forests"):
         if fields.get(name, ()) is None:
             del fields[name]
     if values.get("osExclusionEnabled"):
@@ -339,7 +390,7 @@ def show(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, dt.timedelta):
         return _show_seconds(int(value.total_seconds()))
-    if isinstance(value, (list, tuple, frozenset)):
+    if isinstance(value, (list, tuple, frozenset, Mapping)):
         return ",".join(map(str, value)) or "none"
     return str(value) or "(empty)"
 

@@ -12,9 +12,17 @@ import secrets
 import threading
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from rmsserver.ports import AuditRecord, Directory, IssuedLicensor, Ports, Randomness
+from rmsserver.ports import (
+    AuditRecord,
+    Directory,
+    IssuedLicensor,
+    Ports,
+    PortUnavailable,
+    Randomness,
+    SoapMessage,
+)
 from rmsserver.stores.decryption_budget import TokenBucketBudget
 from rmsserver.stores.license_cache import BoundedLicenseCache
 from rmsserver.xrml.keys import KeyId, PrivateKey
@@ -105,6 +113,27 @@ class MemoryAudit:
         self.records.append(record)
 
 
+class MemoryPeers:
+    """Other servers in dictionaries by URL: who is in which group, what activation answers. Remembers the questions."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, set[tuple[str, str]]] = {}
+        self.activations: dict[str, SoapMessage] = {}
+        self.asked: list[tuple[str, object]] = []
+
+    def is_principal_member_of(self, url: str, principal: str, groups: Sequence[str], calls: int) -> bool:
+        self.asked.append((url, (principal, tuple(groups), calls)))
+        if url not in self.members:
+            raise PortUnavailable("there is no such server")
+        return any((principal.casefold(), group.casefold()) in self.members[url] for group in groups)
+
+    def activate(self, url: str, message: SoapMessage) -> SoapMessage:
+        self.asked.append((url, message))
+        if url not in self.activations:
+            raise PortUnavailable("there is no such server")
+        return self.activations[url]
+
+
 def system_randomness() -> Randomness:
     """Session keys and GUIDs from the operating system's generator."""
     return Randomness(secrets.token_bytes, lambda: Guid(str(uuid.uuid4())))
@@ -123,4 +152,5 @@ def memory_ports(directory: Directory, *, ready_keys: Iterable[PrivateKey] = ())
         audit=MemoryAudit(),
         budget=TokenBucketBudget(),
         random=system_randomness(),
+        peers=MemoryPeers(),
     )

@@ -15,6 +15,7 @@ _PATHS = {
         "/certification/MobileCertification.asmx",
         "/certificationexternal/certification.asmx",
     ),
+    "GroupExpansionWebService": ("/groupexpansion/GroupExpansion.asmx",),
     "License": ("/licensing/license.asmx", "/licensingexternal/license.asmx"),
     "PrecertificationWebService": ("/certification/Precertification.asmx",),
     "Publish": ("/licensing/publish.asmx", "/licensingexternal/publish.asmx"),

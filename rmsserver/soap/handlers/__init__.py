@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rmsserver.soap.call import Handler
-from rmsserver.soap.handlers import certification, precertification, publish, server, template_distribution
+from rmsserver.soap.handlers import (
+    certification,
+    group_expansion,
+    precertification,
+    publish,
+    server,
+    template_distribution,
+)
 from rmsserver.soap.handlers import license as licensing
 
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "CertificationWebService": certification.HANDLERS,
+    "GroupExpansionWebService": group_expansion.HANDLERS,
     "License": licensing.HANDLERS,
     "PrecertificationWebService": precertification.HANDLERS,
     "Publish": publish.HANDLERS,
