@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -23,14 +24,18 @@ def domain() -> Iterator[Domain]:
     home = Path(tempfile.mkdtemp(prefix="rms-dc-"))  # Sockets are in it, whose paths must be short.
     before = os.environ.get("KRB5_CONFIG")
     try:
-        made = Domain.create(home)
-        os.environ["KRB5_CONFIG"] = str(made.kerberos_configuration)
-        yield made
-        made.close()
-    except Unavailable as error:
-        pytest.skip(f"no domain controller: {error}")
+        with contextlib.closing(_made(home)) as made:
+            os.environ["KRB5_CONFIG"] = str(made.kerberos_configuration)
+            yield made
     finally:
         os.environ.pop("KRB5_CONFIG", None)
         if before is not None:
             os.environ["KRB5_CONFIG"] = before
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _made(home: Path) -> Domain:
+    try:
+        return Domain.create(home)
+    except Unavailable as error:
+        pytest.skip(f"no domain controller: {error}")
