@@ -7,11 +7,12 @@ until accounts are added. [MS-RMPR] 3.1.4.1 demands sign-on for Certify and reco
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from rmsserver.auth import Identity
+from rmsserver.ports import PortUnavailable
 
 
 class Demand(enum.Enum):
@@ -24,7 +25,7 @@ class Demand(enum.Enum):
     NOBODY = "nobody"
     """Refuses everybody."""
     LISTED = "listed"
-    """A verified account of the rule's list."""
+    """A verified account of the rule's list, or a member of a group in it."""
 
 
 class Verdict(enum.Enum):
@@ -37,22 +38,36 @@ class Verdict(enum.Enum):
     """403: whoever asks, the answer would not change by signing on."""
 
 
+def _no_groups(_sid: str, _candidates: Iterable[str]) -> frozenset[str]:
+    return frozenset()
+
+
 @dataclass(frozen=True)
 class Rule:
-    """`accounts` holds SIDs; it counts for LISTED alone. Accounts, not names: a name can be given to another person."""
+    """`accounts` holds SIDs, `groups` SIDs and e-mail addresses of groups; both count for LISTED alone. Whoever makes a rule
+    from names (`listed.py`) turns those of accounts into SIDs."""
 
     demand: Demand
     accounts: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    groups_of: Callable[[str, Iterable[str]], frozenset[str]] = field(default=_no_groups, compare=False, repr=False)
+    """Of the port `Directory`: asked for callers who are not in `accounts`, where there are `groups`."""
 
     def judge(self, identity: Identity | None) -> Verdict:
+        """May block, and raise `PortUnavailable`, where groups are listed."""
         if self.demand is Demand.ANONYMOUS:
             return Verdict.SERVE
-        if self.demand is Demand.NOBODY or (self.demand is Demand.LISTED and not self.accounts):
+        if self.demand is Demand.NOBODY or (self.demand is Demand.LISTED and not self.accounts and not self.groups):
             return Verdict.FORBID
         if identity is None:
             return Verdict.CHALLENGE
-        listed = identity.account.sid.upper() in {sid.upper() for sid in self.accounts}
-        return Verdict.SERVE if self.demand is Demand.REQUIRED or listed else Verdict.FORBID
+        served = self.demand is Demand.REQUIRED or self._lists(identity.account.sid)
+        return Verdict.SERVE if served else Verdict.FORBID
+
+    def _lists(self, sid: str) -> bool:
+        if sid.upper() in {listed.upper() for listed in self.accounts}:
+            return True
+        return bool(self.groups) and bool(self.groups_of(sid, self.groups))
 
 
 _REQUIRED = Rule(Demand.REQUIRED)
@@ -77,12 +92,21 @@ DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
         "/licensing/editissuancelicense.asmx": _NOBODY,
         "/decommission/decommission.asmx": _NOBODY,
         "/groupexpansion/groupexpansion.asmx": _NOBODY,
+        "/drmremote/directoryservices/directoryservices.rem": _NOBODY,
         "/enrollment/enrollservice.asmx": _NOBODY,
     }
 )
 """Paths below the base path (`/_wmcs`), in small letters ([MS-RMPR] 3.1.4.2). After `#` stands an operation that has a rule
 of its own besides that of its endpoint: pre-licensing asks for others, and others' mailboxes are many. The directories
 `…external` belong to federation and are not served without it."""
+
+
+def _serves(rule: Rule, identity: Identity | None) -> bool:
+    """False too where a list has groups in it and the directory is away: the endpoint's other operations go on."""
+    try:
+        return rule.judge(identity) is Verdict.SERVE
+    except PortUnavailable:
+        return False
 
 
 @dataclass(frozen=True)
@@ -101,7 +125,7 @@ class AccessPolicy:
         return frozenset(
             key.removeprefix(prefix)
             for key, rule in self.rules.items()
-            if key.startswith(prefix) and rule.judge(identity) is not Verdict.SERVE
+            if key.startswith(prefix) and not _serves(rule, identity)
         )
 
     def changed(self, path: str, rule: Rule) -> AccessPolicy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from rmsserver.auth import Challenge, Identity
 from rmsserver.auth.policy import Demand, Rule, Verdict
@@ -19,6 +19,14 @@ class Caller:
 
     authentication: AuthenticationType = AuthenticationType.NONE
     account: DomainAccount | None = None
+    confirmation: str | None = field(default=None, compare=False)
+    """The header of `Identity.confirmation`."""
+
+    def confirmed(self, answer: HttpAnswer) -> HttpAnswer:
+        """The answer with the closing token of Negotiate, by which the client knows the server ([RFC4559] 5)."""
+        if self.confirmation is None:
+            return answer
+        return replace(answer, headers=(*answer.headers, ("WWW-Authenticate", self.confirmation)))
 
     @property
     def identity(self) -> Identity | None:
@@ -44,6 +52,10 @@ def admit(request: HttpRequest, rule: Rule) -> Caller | HttpAnswer:
         if not result.headers:
             return plain(403)
         return plain(401, *(("WWW-Authenticate", value) for value in result.headers))
-    if not isinstance(result, Identity) or rule.judge(result) is not Verdict.SERVE:
+    try:
+        verdict = rule.judge(result)
+    except PortUnavailable:  # a list with groups in it, and the directory away
+        return plain(503)
+    if verdict is not Verdict.SERVE:
         return plain(403)
-    return Caller(result.authentication, result.account)
+    return Caller(result.authentication, result.account, result.confirmation)

@@ -102,3 +102,14 @@ def test_A2_a_proxy_is_said_to_the_sign_on(header: str) -> None:
 def test_K6_a_directory_that_is_away_is_503() -> None:
     """K6: nobody is told that their password is wrong."""
     assert status(ask(Rule(Demand.REQUIRED), PortUnavailable(), authorization="x")[0]) == 503
+
+
+def test_K6_a_group_that_cannot_be_asked() -> None:
+    """A list with a group in it while the directory is away: not now, rather than never."""
+
+    def away(_sid: str, _candidates: object) -> frozenset[str]:
+        raise PortUnavailable
+
+    rule = Rule(Demand.LISTED, groups=frozenset({"servers@example.com"}), groups_of=away)
+    answer, _ = ask(rule, IDENTITY)
+    assert status(answer) == 503
