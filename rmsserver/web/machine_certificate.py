@@ -56,7 +56,7 @@ class MachineCertificateEndpoint:
         if media_type != "application/json" or request.header("content-encoding"):
             return plain(415)
         caller = admit(request, _RULE)
-        return caller if isinstance(caller, HttpAnswer) else self._answer(request, caller)
+        return caller if isinstance(caller, HttpAnswer) else caller.confirmed(self._answer(request, caller))
 
     def _answer(self, request: HttpRequest, caller: Caller) -> HttpAnswer:
         begun = self._runtime.begin()

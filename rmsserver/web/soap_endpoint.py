@@ -61,10 +61,12 @@ class SoapEndpoint:
                 closed_operations=policy.closed_operations(self._route.path, caller.identity),
             ),
         )
-        return HttpAnswer(
-            answer.status,
-            answer.content_type,
-            answer.body,
-            operation=answer.operation,
-            outcome=answer.outcome,
+        return caller.confirmed(
+            HttpAnswer(
+                answer.status,
+                answer.content_type,
+                answer.body,
+                operation=answer.operation,
+                outcome=answer.outcome,
+            )
         )
