@@ -15,8 +15,9 @@ import click
 from rmsserver.cli.program import Command
 from rmsserver.client.errors import SetupError, SignOnError
 from rmsserver.client.services import ClusterServices
+from rmsserver.client.sign_on import Credentials, Method, tickets_of
 from rmsserver.client.store import Settings, Store
-from rmsserver.client.transport import Credentials, HttpConnection
+from rmsserver.client.transport import HttpConnection
 
 PASSWORD_VARIABLE = "RMSCLIENT_PASSWORD"  # noqa: S105 - the name of a variable
 _PROGRESS_FROM_BYTES = 4 * 1024 * 1024
@@ -26,6 +27,14 @@ password_option = click.option(
     "--password-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=f"A file whose first line is the password. Else {PASSWORD_VARIABLE} counts, else you are asked.",
+)
+auth_option = click.option(
+    "--auth",
+    "method",
+    type=click.Choice([method.value for method in Method]),
+    default=Method.AUTO.value,
+    help="How to sign on. auto: by Kerberos where you have tickets (kinit), else with a password.",
+    show_default=True,
 )
 force_option = click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 output_option = click.option(
@@ -63,12 +72,20 @@ def read_password(password_file: Path | None, user: str) -> str:
 
 def connect(settings: Settings, password_file: Path | None) -> ClusterServices:
     """The cluster this client was set up with, for the person it was set up for."""
-    credentials = Credentials(settings.user, read_password(password_file, settings.user))
+    credentials = Credentials(settings.user, lambda: read_password(password_file, settings.user), settings.auth)
     ca_file = Path(settings.ca_file) if settings.ca_file else None
     if ca_file is not None and not ca_file.is_file():
         raise SetupError(f"The CA certificate {ca_file} is gone; run rmsclient bootstrap again with --ca FILE.")
     connection = HttpConnection(credentials, ca_file=ca_file, allow_http=settings.allow_http)
     return ClusterServices(connection, settings.locations)
+
+
+def user_or_ticket_holder(user: str | None, method: Method) -> str:
+    """Who signs on, where `--user` need not be given. Raises SignOnError where nobody can be told."""
+    found = user or (tickets_of() if method in (Method.AUTO, Method.KERBEROS) else None)
+    if found is None:
+        raise SignOnError("There are no Kerberos tickets; name your account with --user, or run kinit.")
+    return found
 
 
 @contextlib.contextmanager

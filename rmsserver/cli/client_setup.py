@@ -8,20 +8,23 @@ from pathlib import Path
 import click
 
 from rmsserver.cli.client_session import (
+    auth_option,
     connect,
     connection_options,
     now,
     open_store,
     password_option,
     read_password,
+    user_or_ticket_holder,
 )
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.client import account
 from rmsserver.client.bundle import ClientBundle
 from rmsserver.client.machine import Machine, request_machine, sign_machine
 from rmsserver.client.services import ClusterServices, base_url_of
+from rmsserver.client.sign_on import Credentials, Method
 from rmsserver.client.store import Settings
-from rmsserver.client.transport import Credentials, HttpConnection
+from rmsserver.client.transport import HttpConnection
 from rmsserver.client.trust import ClusterTrust
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.template import RightsTemplate
@@ -30,22 +33,24 @@ from rmsserver.xrml.values import format_time
 
 @click.command()
 @click.option("--url", required=True, help="The server: https://rms.example.com or https://rms.example.com/_wmcs.")
-@click.option("--user", required=True, help="Your account: name, DOMAIN\\name or name@realm.")
+@click.option("--user", help="Your account: name, DOMAIN\\name or name@realm. Not needed with Kerberos tickets.")
 @click.option(
     "--bundle",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A client bundle from your administrator: this machine then signs its own certificate.",
 )
 @connection_options
+@auth_option
 @password_option
 @json_option
 @example("rmsclient bootstrap --url https://rms.example.com --user author@example.com")
 def bootstrap(
     url: str,
-    user: str,
+    user: str | None,
     bundle: Path | None,
     ca_file: Path | None,
     allow_http: bool,
+    method: str,
     password_file: Path | None,
     as_json: bool,
 ) -> None:
@@ -58,7 +63,9 @@ def bootstrap(
     store.prepare()
     secret = ClientBundle.unpack(bundle.read_bytes()) if bundle else None
     HttpConnection(allow_http=allow_http).check_address(base_url)  # before the password is asked for
-    credentials = Credentials(user, read_password(password_file, user))
+    auth = Method(method)
+    who = user_or_ticket_holder(user, auth)
+    credentials = Credentials(who, lambda: read_password(password_file, who), auth)
     connection = HttpConnection(credentials, ca_file=ca_file, allow_http=allow_http)
     services = ClusterServices.find(connection, base_url)
 
@@ -67,7 +74,7 @@ def bootstrap(
 
     def settings_for(trust: ClusterTrust) -> Settings:
         ca = str(ca_file) if ca_file else None
-        return Settings(base_url, user, services.locations, trust, ca, allow_http)
+        return Settings(base_url, who, services.locations, trust, ca, allow_http, auth)
 
     root = secret.root if secret else None
     profile = account.bootstrap(store, services, make_machine, settings_for, moment, root=root)

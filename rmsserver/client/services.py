@@ -13,8 +13,9 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from rmsserver.client.errors import ServerAnswerError, ServerUnreachableError, ServiceFaultError
+from rmsserver.client.sign_on import is_confidential
 from rmsserver.client.soap import SoapService, Surface, fault_of
-from rmsserver.client.transport import HttpConnection, is_confidential
+from rmsserver.client.transport import HttpConnection
 from rmsserver.xrml.errors import XrmlSyntaxError
 from rmsserver.xrml.surface import parse
 

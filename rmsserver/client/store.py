@@ -21,6 +21,7 @@ from rmsserver.client.bundle import public_key_from_json, public_key_to_json
 from rmsserver.client.errors import SetupError
 from rmsserver.client.output import write_atomically
 from rmsserver.client.services import ServiceLocations
+from rmsserver.client.sign_on import Method
 from rmsserver.client.trust import ClusterTrust
 from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.files import decode_documents, split_documents
@@ -42,6 +43,7 @@ class Settings:
     trust: ClusterTrust
     ca_file: str | None = None
     allow_http: bool = False
+    auth: Method = Method.AUTO
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -53,11 +55,12 @@ class Settings:
             "server": public_key_to_json(self.trust.server),
             "ca_file": self.ca_file,
             "allow_http": self.allow_http,
+            "auth": self.auth.value,
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Settings:
-        """Raises KeyError, TypeError or XrmlSyntaxError."""
+        """Raises KeyError, TypeError, ValueError or XrmlSyntaxError."""
         return cls(
             str(value["base_url"]),
             str(value["user"]),
@@ -65,6 +68,7 @@ class Settings:
             ClusterTrust(public_key_from_json(value["root"]), public_key_from_json(value["server"])),
             None if value["ca_file"] is None else str(value["ca_file"]),
             value["allow_http"] is True,
+            Method(value.get("auth", Method.AUTO)),
         )
 
 

@@ -1,4 +1,4 @@
-"""HTTP to the cluster: sign-on, TLS, limits, and errors a person can act on. Touches the network.
+"""HTTP to the cluster: TLS, limits, and errors a person can act on. Touches the network.
 
 The password goes where the person said and where that server sends us, never to an address out of a
 document: a hostile file must not be able to collect sign-ons.
@@ -6,32 +6,21 @@ document: a hostile file must not be able to collect sign-ons.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase, HTTPBasicAuth
-from requests_ntlm import HttpNtlmAuth
 
 from rmsserver.client.errors import ClientError, ServerAnswerError, ServerUnreachableError, SignOnError
+from rmsserver.client.sign_on import ChallengedAuth, Credentials, is_this_machine, refusal
 
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 CONNECT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 120.0
 SOAP_STATUSES = frozenset({200, 500})
 """An answer, or a fault."""
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """Who signs on. `user` is `name`, `DOMAIN\\name` or `name@realm`."""
-
-    user: str
-    password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -44,8 +33,8 @@ class Answer:
 
 
 class HttpConnection:
-    """One person's connection to a cluster. NTLM authenticates the connection, so there is one, kept
-    alive."""
+    """One person's connection to a cluster. NTLM and Kerberos authenticate the connection, so there is
+    one, kept alive."""
 
     def __init__(
         self, credentials: Credentials | None = None, *, ca_file: Path | None = None, allow_http: bool = False
@@ -55,6 +44,7 @@ class HttpConnection:
         `allow_http` permits addresses without TLS that are not this machine's own.
         """
         self._allow_http = allow_http
+        self._credentials = credentials
         self._session = requests.Session()
         # Proxy settings and .netrc out of the environment would move the sign-on elsewhere.
         self._session.trust_env = False
@@ -63,7 +53,7 @@ class HttpConnection:
         self._session.verify = str(ca_file) if ca_file else True
         self._session.headers["User-Agent"] = "rmsclient"
         if credentials is not None:
-            self._session.auth = _ChallengedAuth(credentials)
+            self._session.auth = ChallengedAuth(credentials)
 
     def post(
         self, url: str, data: bytes, headers: dict[str, str], *, statuses: frozenset[int] = SOAP_STATUSES
@@ -112,7 +102,8 @@ class HttpConnection:
 
     def _read(self, response: requests.Response, url: str, statuses: frozenset[int]) -> Answer:
         if response.status_code == 401:
-            raise SignOnError(_sign_on_refused(response.headers.get("WWW-Authenticate", ""), url))
+            offered = response.headers.get("WWW-Authenticate", "")
+            raise SignOnError(refusal(offered, url, _shown(url), self._credentials))
         if response.status_code not in statuses:
             raise ServerAnswerError(f"{_shown(url)} answered HTTP status {response.status_code}.")
         body = bytearray()
@@ -121,63 +112,6 @@ class HttpConnection:
             if len(body) > ANSWER_LIMIT_BYTES:
                 raise ServerAnswerError(f"{_shown(url)} sent an answer that is too large.")
         return Answer(response.status_code, response.headers.get("Content-Type", ""), bytes(body))
-
-
-class _ChallengedAuth(AuthBase):
-    """Answers what the server asks for: Basic where nobody can listen, else NTLM.
-
-    Basic first, because servers keep an NT hash only for those who need one, and a try with NTLM that must
-    fail counts as a guess at the password. The name was typed for this server, which TLS has verified.
-    """
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._basic = HTTPBasicAuth(credentials.user.encode(), credentials.password.encode())
-        self._ntlm = HttpNtlmAuth(credentials.user, credentials.password)
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Connection"] = "Keep-Alive"
-        request.register_hook("response", self._answer)  # type: ignore[no-untyped-call]
-        return request
-
-    def _answer(self, response: requests.Response, **settings: Any) -> requests.Response:
-        if response.status_code != 401 or "Authorization" in response.request.headers:
-            return response
-        offered = response.headers.get("WWW-Authenticate", "").lower()
-        if "basic" in offered and is_confidential(response.url):
-            return self._retry_with_basic(response, settings)
-        if "ntlm" in offered or "negotiate" in offered:
-            answer: requests.Response = self._ntlm.response_hook(response, **settings)
-            return answer
-        return response
-
-    def _retry_with_basic(self, response: requests.Response, settings: dict[str, Any]) -> requests.Response:
-        _ = response.content  # the connection is free again only when the answer was read
-        response.close()
-        request = self._basic(response.request.copy())
-        assert response.connection is not None  # noqa: S101 - set by the adapter that made the response
-        answer = response.connection.send(request, **settings)
-        answer.history.append(response)
-        return answer
-
-
-def is_confidential(url: str) -> bool:
-    """Nobody on the way can read what is sent there: TLS, or this machine itself."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or is_this_machine(parts.hostname or "")
-
-
-def is_this_machine(host: str) -> bool:
-    """True for `localhost` and loopback addresses."""
-    try:
-        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _sign_on_refused(offered: str, url: str) -> str:
-    if "basic" in offered.lower() and "ntlm" not in offered.lower() and not is_confidential(url):
-        return f"{_shown(url)} asks for a password in clear text; use its https:// address."
-    return f"{_shown(url)} did not accept the user name or password."
 
 
 def _explain(error: Exception, url: str) -> ClientError:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rmsserver.client import transport
+from rmsserver.client import sign_on, transport
 from rmsserver.client.errors import ServerAnswerError, ServerUnreachableError, SignOnError
-from rmsserver.client.transport import Credentials, HttpConnection
+from rmsserver.client.sign_on import Credentials
+from rmsserver.client.transport import HttpConnection
 from tests.client.http_server import Received, Reply, make_certificate, serving
 
 ALICE = Credentials("alice", "pass:wörd")
@@ -55,7 +56,8 @@ def test_a_wrong_password_is_one_try() -> None:
 
 def test_without_tls_a_password_never_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server elsewhere that asks for Basic over plain HTTP gets nothing, even where HTTP is allowed."""
-    monkeypatch.setattr(transport, "is_this_machine", lambda _host: False)
+    for module in (sign_on, transport):
+        monkeypatch.setattr(module, "is_this_machine", lambda _host: False)
     with serving(_basic) as server:
         with pytest.raises(SignOnError, match="clear text"):
             HttpConnection(ALICE, allow_http=True).post(f"{server.url}/x", b"", {})
