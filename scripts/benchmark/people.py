@@ -13,7 +13,8 @@ from rmsserver.client.ciphers import ContentCipher
 from rmsserver.client.machine import Machine, request_machine
 from rmsserver.client.publish import Grant, UsagePolicy, new_content_key, policy_of_grants, publish_offline
 from rmsserver.client.services import ClusterServices, ServiceLocations
-from rmsserver.client.transport import Credentials, HttpConnection
+from rmsserver.client.sign_on import Credentials
+from rmsserver.client.transport import HttpConnection
 from rmsserver.client.trust import ClusterTrust
 
 REQUEST_BYTES = 64 * 1024
