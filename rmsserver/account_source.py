@@ -26,7 +26,7 @@ from rmsserver.directory.embedded import EmbeddedDirectory
 from rmsserver.directory.ldap.settings import KerberosBind, LdapSettings, Nesting, OtherForest, SimpleBind
 from rmsserver.errors import OperatorError
 from rmsserver.home import Home
-from rmsserver.ports import Directory, PortUnavailable
+from rmsserver.ports import Directory
 
 if TYPE_CHECKING:
     from rmsserver.auth.kerberos import TicketAcceptor
@@ -41,12 +41,10 @@ _OWN_KEYS = frozenset(
 
 @dataclass(frozen=True)
 class AccountSource:
-    """The port `Directory`, sign-on against it, and how accounts named in the configuration are found."""
+    """The port `Directory`, and sign-on against it."""
 
     directory: Directory
     authenticator: HttpAuthenticator
-    find_sid: Callable[[str], str]
-    """The SID of a login, e-mail address or SID. Raises OperatorError."""
     close: Callable[[], None] = lambda: None
 
 
@@ -67,7 +65,7 @@ def _embedded(home: Home) -> AccountSource:
     ntlm = NtlmMechanism(HashVerifier(credentials, names), guessing, _ntlm_settings(config))
     mechanisms: list[Mechanism] = [ntlm] if _is_on(config, "ntlm") else []
     authenticator = HttpAuthenticator(mechanisms, BasicScheme(credentials, guessing), _http_settings(config))
-    return AccountSource(directory, authenticator, lambda login: home.administration.user(login).sid)
+    return AccountSource(directory, authenticator)
 
 
 # --- a domain -----------------------------------------------------------------------------------------------------------
@@ -99,7 +97,7 @@ def _domain(config: Config, base_url: str) -> AccountSource:
             helpers.close()
 
     authenticator = HttpAuthenticator(mechanisms, basic, _http_settings(config))
-    return AccountSource(directory, authenticator, lambda name: _sid_in(directory, name), close)
+    return AccountSource(directory, authenticator, close)
 
 
 def _basic(
@@ -155,21 +153,6 @@ def _ntlm_helpers(config: Config) -> Helpers:
             'program, or set sign_on.mechanisms = ["kerberos"]'
         )
     return Helpers(WinbindSettings(Path(found), config.sign_on.ntlm_helpers))
-
-
-def _sid_in(directory: Directory, name: str) -> str:
-    """A SID is taken as it stands, so that a server whose listed accounts are SIDs starts while the domain is away."""
-    if name.upper().startswith("S-1-"):
-        return name.upper()
-    try:
-        found = directory.by_login(name) or directory.by_email(name)
-    except PortUnavailable as error:
-        raise OperatorError(
-            f"endpoints: {name} cannot be looked up, {error}: write the account's SID instead"
-        ) from None
-    if found is None:
-        raise OperatorError(f"endpoints: the directory has no account {name}: correct it, or write its SID")
-    return found.account.sid
 
 
 # --- both ---------------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class EndpointAccess(StrEnum):
     """Everyone; who signs on nevertheless is known."""
     NOBODY = "nobody"
     LISTED = "listed"
-    """The accounts in `accounts`, by SID, login or e-mail address."""
+    """Those in `accounts`: accounts by SID, login or e-mail address, groups by SID or e-mail address."""
 
 
 class PassphraseSource(StrEnum):

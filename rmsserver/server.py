@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import secrets
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,8 +12,10 @@ from twisted.internet import task, threads
 from twisted.python.threadpool import ThreadPool
 
 from rmsserver.account_source import AccountSource, open_accounts
-from rmsserver.auth.policy import AccessPolicy, Demand, Rule
-from rmsserver.config import Config, EndpointAccess, PeersTable, read_secret
+from rmsserver.config import PeersTable, read_secret
+from rmsserver.control import ControlSocket
+from rmsserver.directory_control import directory_verbs
+from rmsserver.endpoint_table import listed_names
 from rmsserver.errors import OperatorError
 from rmsserver.home import Home
 from rmsserver.outbound.http import HttpPeer, PeerAccount
@@ -103,7 +104,8 @@ def build_ports(home: Home) -> Running:
         random=system_randomness(),
         peers=make_peers(config.peers),
     )
-    return Running(home, holder, ports, accounts, (audit, witness, pool))
+    control = ControlSocket(config.home, directory_verbs(accounts.directory))
+    return Running(home, holder, ports, accounts, (audit, witness, pool, control))
 
 
 def make_peers(table: PeersTable) -> HttpPeers:
@@ -131,20 +133,6 @@ def check_mode_1_padding(state: ServerState) -> None:
 
 # --- the web site -------------------------------------------------------------------------------------------------------
 
-_DEMANDS: Mapping[EndpointAccess, Demand] = {access: Demand(access.value) for access in EndpointAccess}
-
-
-def access_policy(config: Config, find_sid: Callable[[str], str]) -> AccessPolicy:
-    """The endpoint table: the product's defaults, changed by the configuration. Raises OperatorError."""
-    policy = AccessPolicy()
-    for path, endpoint in config.endpoints.items():
-        accounts = frozenset(map(find_sid, endpoint.accounts))
-        try:
-            policy = policy.changed(f"/{path}", Rule(_DEMANDS[endpoint.access], accounts))
-        except ValueError as error:
-            raise OperatorError(f"endpoints: {error}: correct it in rmsserver.toml") from None
-    return policy
-
 
 class RmsServer:
     """The serving process: worker threads, ports, the configuration timer and the listening port."""
@@ -158,9 +146,10 @@ class RmsServer:
         self._tls = (
             Tls.load(config.tls_certificate, config.tls_key) if config.tls_certificate and config.tls_key else None
         )
+        self._names = listed_names(config, running.ports.directory)
         self._site = make_site(self._web_parts(), reactor)
         self._refresh: Any = task.LoopingCall(
-            lambda: threads.deferToThreadPool(reactor, self._workers, running.holder.refresh)
+            lambda: threads.deferToThreadPool(reactor, self._workers, self._refresh_all)
         )
 
     def start(self) -> str:
@@ -187,6 +176,10 @@ class RmsServer:
         host = f"[{config.listen_address}]" if ":" in config.listen_address else config.listen_address
         return f"{'https' if self._tls else 'http'}://{host}:{port.getHost().port}"
 
+    def _refresh_all(self) -> None:
+        self._running.holder.refresh()
+        self._names.refresh()
+
     def _stop(self) -> None:
         if self._refresh.running:
             self._refresh.stop()
@@ -196,12 +189,11 @@ class RmsServer:
     def _web_parts(self) -> WebParts:
         running, limits = self._running, self._config.limits
         runtime = Runtime(running.holder.current, running.ports)
-        policy = access_policy(self._config, running.accounts.find_sid)
         return WebParts(
             dispatcher=SoapDispatcher(load_all(), runtime),
             authenticator=running.accounts.authenticator,
             workers=self._workers,
-            policy=lambda: policy,
+            policy=self._names.policy,
             machine_certificates=MachineCertificateEndpoint(runtime),
             ready=running.home.database.is_ready,
             limits=WebLimits(

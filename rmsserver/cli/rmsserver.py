@@ -18,6 +18,7 @@ from rmsserver.cli.program import Program
         "group": "rmsserver.cli.accounts:group",
         "directory": "rmsserver.cli.directory:directory",
         "template": "rmsserver.cli.templates:template",
+        "endpoints": "rmsserver.cli.endpoints:endpoints",
         "config": "rmsserver.cli.configuration:config",
         "spc": "rmsserver.cli.cluster:spc",
         "client-bundle": "rmsserver.cli.cluster:client_bundle",

@@ -32,12 +32,16 @@ def serve(home: Path, listen: str | None, tls_cert: Path | None, tls_key: Path |
     set_up_logging(opened.config.log_level)
     from twisted.internet import reactor  # late: importing it installs the reactor
 
+    from rmsserver.endpoint_table import open_paths
     from rmsserver.server import RmsServer, build_ports
 
     server = RmsServer(build_ports(opened), reactor)
     listening = server.start()
     base = opened.configuration.read().values["baseUrl"]
     click.echo(f"Serving {base} on {listening}. Stop with Ctrl-C.")
+    anonymous = open_paths(opened.config)
+    if anonymous:
+        click.echo(f"Open to everybody, without signing on: {', '.join(anonymous)} ([endpoints] in rmsserver.toml).")
     sys.stdout.flush()
     any_reactor: Any = reactor
     any_reactor.run()
