@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from rmsserver.errors import (
     InvalidRightsLabelSignature,
@@ -29,7 +30,7 @@ from rmsserver.operations.license_signer import Recognition, Signer, read_signed
 from rmsserver.operations.rights_evaluation import UsagePolicy
 from rmsserver.ports import ContentKeyWitness, Ports, Secrets
 from rmsserver.state import AuditTrail, FederatedAccount, RequestContext, ServerState
-from rmsserver.xrml.enabling_bits import SESSION_KEY_BYTES, ContentKey, EnablingBits, open_enabling_bits
+from rmsserver.xrml.enabling_bits import SESSION_KEY_BYTES, ContentKey, open_enabling_bits
 from rmsserver.xrml.errors import SealError, XrmlError
 from rmsserver.xrml.keys import CryptoMode, KeyId
 from rmsserver.xrml.license import PublishingLicense
@@ -39,6 +40,8 @@ from rmsserver.xrml.values import Guid, TimeRange, fold
 CONTENT_KEY = "content key"
 ENABLING_BITS = "enabling bits"
 """Purposes of the fingerprints that the witness keeps."""
+
+_Opened = TypeVar("_Opened")
 
 
 @dataclass(frozen=True)
@@ -170,11 +173,22 @@ def open_content(
     Raises SealError where anything of the decryption failed (DesSessionKeyError as rulings 15 say), XrmlSyntaxError or
     another XrmlError where what was decrypted is not strictly rights data, UnspecifiedError where the budget is spent.
     """
+    return _within_budget(lambda: _decrypt(license_, server, ports, trail), who, ports, trail)
+
+
+def open_content_key(
+    license_: PublishingLicense, server: KnownServer, who: str, ports: Ports, trail: AuditTrail
+) -> ContentKey:
+    """Decrypt enabling bits alone. Raises SealError, or UnspecifiedError where the budget is spent."""
+    return _within_budget(lambda: _decrypt_bits(license_, server, ports, trail), who, ports, trail)
+
+
+def _within_budget(decrypt: Callable[[], _Opened], who: str, ports: Ports, trail: AuditTrail) -> _Opened:
     if not ports.budget.allows(who):
         trail.alert("too many licences that do not open: refused without trying")
         raise UnspecifiedError("the budget of failing decryptions is spent")
     try:
-        return _decrypt(license_, license_.enabling_bits, server, ports, trail)
+        return decrypt()
     except XrmlError:
         if ports.budget.failed(who):
             trail.alert("too many licences that do not open: further ones will be refused")
@@ -182,20 +196,24 @@ def open_content(
 
 
 def _decrypt(
-    license_: PublishingLicense, bits: EnablingBits, server: KnownServer, ports: Ports, trail: AuditTrail
+    license_: PublishingLicense, server: KnownServer, ports: Ports, trail: AuditTrail
 ) -> tuple[ContentKey, RightsData]:
+    content_key = _decrypt_bits(license_, server, ports, trail)
+    return content_key, RightsData.read(content_key.decrypt_text(license_.encrypted_rights))
+
+
+def _decrypt_bits(license_: PublishingLicense, server: KnownServer, ports: Ports, trail: AuditTrail) -> ContentKey:
+    bits = license_.enabling_bits
     if bits.mode is not server.licensor.mode:
         # Plain to whoever made them; and no key is ever used with the other mode's padding.
         raise SealError("the enabling bits could not be opened")
     stand_in = ports.random.bytes(SESSION_KEY_BYTES)
     opened = open_enabling_bits(bits, server.licensor.key, license_.hashed_texts, stand_in)
-    content_key = ContentKey.of_payload(opened.payload)
-    data = RightsData.read(content_key.decrypt_text(license_.encrypted_rights))
     if opened.hash_reading:
         trail.note("open_reading", "hash over ISSUEDPRINCIPALS with ENABLINGBITS")
     if opened.header_in_bits:
         trail.note("open_reading", "key sizes in bits")
-    return content_key, data
+    return ContentKey.of_payload(opened.payload)
 
 
 def _summary(
@@ -234,11 +252,14 @@ def owners_differ(license_: PublishingLicense, data: RightsData) -> bool:
     clear and the victim within (threats L1, L2).
     """
     clear, sealed = license_.owner, _sealed_owner(data)
-    if clear is None or sealed is None:
-        return False
-    pairs = ((clear.email, sealed.email), (clear.id, sealed.id))
-    comparable = [fold(one) == fold(other) for one, other in pairs if one and other]
-    return not comparable or not all(comparable)
+    return clear is not None and sealed is not None and not same_grantee(clear, sealed)
+
+
+def same_grantee(one: Grantee, other: Grantee) -> bool:
+    """Do both have an address or an ID to compare, and do those that both have agree?"""
+    pairs = ((one.email, other.email), (one.id, other.id))
+    comparable = [fold(first) == fold(second) for first, second in pairs if first and second]
+    return bool(comparable) and all(comparable)
 
 
 def _sealed_owner(data: RightsData) -> Grantee | None:

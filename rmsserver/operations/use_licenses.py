@@ -21,7 +21,7 @@ from rmsserver.operations.open_license import FoundLicense, OpenedLicense, find_
 from rmsserver.operations.preconditions import check_may_issue
 from rmsserver.operations.rights_evaluation import Reader, UsagePolicy, evaluate_rights
 from rmsserver.ports import Ports
-from rmsserver.state import RequestContext, ServerState
+from rmsserver.state import AuditTrail, RequestContext, ServerState
 from rmsserver.xrml.enabling_bits import SESSION_KEY_BYTES
 from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.principal import Principal
@@ -64,19 +64,10 @@ class UseLicenses:
     def open(self, found: FoundLicense, who: str) -> tuple[OpenedLicense, UsagePolicy]:
         """The licence decrypted, and the policy that applies to it. Raises UnspecifiedError for every failure alike."""
         opened = open_license(found, who, self.servers, self.state, self.ports, self.caller.trail)
-        return opened, self._usage(opened, found)
-
-    def _usage(self, opened: OpenedLicense, found: FoundLicense) -> UsagePolicy:
-        """The server's current template by GUID, else the rights data; a forged template is refused (rulings 19)."""
-        template = None
-        if opened.template_id is not None:
-            self.caller.trail.note("template", opened.template_id)
-            template = self.servers.template(opened.template_id, found.server, self.state)
-        if template is not None:
-            return UsagePolicy.of(template)
-        if opened.template_forged:
+        policy = applicable_policy(opened, found, self.servers, self.state, self.caller.trail)
+        if policy is None:
             raise UnspecifiedError("the official template is not signed by a server known here")
-        return opened.usage
+        return opened, policy
 
     def rights(
         self,
@@ -134,6 +125,19 @@ class UseLicenses:
             )
         except XrmlError as error:
             raise UnspecifiedError(str(error)) from None
+
+
+def applicable_policy(
+    opened: OpenedLicense, found: FoundLicense, servers: KnownServers, state: ServerState, trail: AuditTrail
+) -> UsagePolicy | None:
+    """The server's current template by GUID, else the rights data; None for a forged template (rulings 19)."""
+    template = None
+    if opened.template_id is not None:
+        trail.note("template", opened.template_id)
+        template = servers.template(opened.template_id, found.server, state)
+    if template is not None:
+        return UsagePolicy.of(template)
+    return None if opened.template_forged else opened.usage
 
 
 def check_license_sizes(licenses: Sequence[str], application_data: str | None, state: ServerState) -> None:

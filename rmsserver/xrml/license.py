@@ -137,6 +137,10 @@ def server_principal_xml(server: Principal, sealed: str, *, bits_first: bool) ->
     return with_bits, head + levels + tail
 
 
+def _rights_data_xml(encrypted: bytes) -> str:
+    return f'<AUTHENTICATEDDATA id="{_RIGHTS_DATA_ID}">{base64.b64encode(encrypted).decode()}</AUTHENTICATEDDATA>'
+
+
 def write_publishing_license(
     *,
     descriptor: str,
@@ -166,9 +170,8 @@ def write_publishing_license(
         + acquisition_points
         + principals
         + (referral or "")
-        + f'<WORK>{work}</WORK><AUTHENTICATEDDATA id="{_RIGHTS_DATA_ID}">'
-        + base64.b64encode(encrypted_rights).decode()
-        + "</AUTHENTICATEDDATA>"
+        + f"<WORK>{work}</WORK>"
+        + _rights_data_xml(encrypted_rights)
     )
     body, root = body_xml(RIGHTS_LABEL, inner), 'version="1.2" xmlns=""'
     if signing_key is None:
@@ -187,17 +190,25 @@ def sign_publishing_license(
     issued: dt.datetime,
     signing_key: PrivateKey,
     mode: CryptoMode,
+    encrypted_rights: bytes | None = None,
 ) -> str:
     """The licence as a server signs it (3.5.4.1, rulings 16 and 17).
 
     The server sets ISSUER, ISSUEDTIME, its own acquisition points and ISSUEDPRINCIPALS with a wholly re-sealed key; kept
-    as they stand are VALIDITYTIME, DESCRIPTOR, Referral-Info, WORK, AUTHENTICATEDDATA and POLICYLIST.
+    as they stand are VALIDITYTIME, DESCRIPTOR, Referral-Info, WORK, AUTHENTICATEDDATA and POLICYLIST. `encrypted_rights`,
+    where given, takes the place of the encrypted rights data.
     """
     _, hashed = server_principal_xml(slc_principal, "", bits_first=True)
     sealed = seal_enabling_bits(payload, hashed, slc_principal.public_key, mode, session_key)
     principals, _ = server_principal_xml(slc_principal, sealed, bits_first=True)
     body = unsigned.body
-    kept = [render(element) for element in body.children if element.tag in ("AUTHENTICATEDDATA", "POLICYLIST")]
+    kept = [
+        _rights_data_xml(encrypted_rights)
+        if encrypted_rights is not None and element.attributes.get("id") == _RIGHTS_DATA_ID
+        else render(element)
+        for element in body.children
+        if element.tag in ("AUTHENTICATEDDATA", "POLICYLIST")
+    ]
     inner = (
         f"<ISSUEDTIME>{format_time(issued)}</ISSUEDTIME>"
         + ("" if unsigned.validity is None else range_xml("VALIDITYTIME", unsigned.validity))
