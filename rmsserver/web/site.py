@@ -13,7 +13,8 @@ from twisted.web.server import Site
 from rmsserver.auth import Authenticator
 from rmsserver.auth.policy import AccessPolicy
 from rmsserver.soap.dispatcher import SoapDispatcher
-from rmsserver.web import machine_certificate
+from rmsserver.web import binary_group_expansion, machine_certificate
+from rmsserver.web.binary_group_expansion import BinaryGroupExpansionEndpoint
 from rmsserver.web.channel import RmsChannel, RmsRequest
 from rmsserver.web.health import Metrics, Probe
 from rmsserver.web.limits import WebLimits
@@ -49,6 +50,7 @@ def make_site(parts: WebParts, reactor: Any) -> RmsSite:
     soap = {path: SoapEndpoint(route, parts.dispatcher, parts.policy) for path, route in ROUTES.items()}
     endpoints: dict[str, Endpoint] = {
         **soap,
+        binary_group_expansion.PATH: BinaryGroupExpansionEndpoint(parts.dispatcher.runtime, parts.policy),
         ALIVE: Probe(lambda: True),
         "/readyz": Probe(parts.ready),
     }
