@@ -19,6 +19,7 @@ from rmsserver.cli.program import Program
         "directory": "rmsserver.cli.directory:directory",
         "template": "rmsserver.cli.templates:template",
         "endpoints": "rmsserver.cli.endpoints:endpoints",
+        "scp": "rmsserver.cli.scp:scp",
         "config": "rmsserver.cli.configuration:config",
         "spc": "rmsserver.cli.cluster:spc",
         "client-bundle": "rmsserver.cli.cluster:client_bundle",
