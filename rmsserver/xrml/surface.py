@@ -115,12 +115,14 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
     if not source.startswith(b"<") or source.startswith(b"<?"):
         # expat would accept blanks and a declaration here; neither belongs to the surface of a document.
         raise XrmlSyntaxError("the document does not start with an element")
-    if b"<!" in source or b"<?" in source:
+    if _has(source, b"!") or _has(source, b"?"):
         # In well-formed text `<` stands nowhere else, so these are all there is of them; expat never sees an entity.
         raise XrmlSyntaxError("a DOCTYPE, comment, CDATA or processing instruction has no place in a document")
     root: list[Element] = []
     stack: list[Element] = []
     pending: list[str] = []
+    names: set[str] = set()
+    """Names that were found acceptable: there are few, and each stands many times."""
     count = 0
 
     def refuse_text_beside_elements() -> None:
@@ -133,8 +135,10 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
         count += 1
         if len(stack) >= MAX_DEPTH or count > MAX_ELEMENTS:
             raise XrmlSyntaxError("the document is too deep or has too many elements")
-        if ":" in name or len(name) > MAX_NAME_LENGTH:
-            raise XrmlSyntaxError("an element has a prefix or too long a name")
+        if name not in names:
+            if ":" in name or len(name) > MAX_NAME_LENGTH:
+                raise XrmlSyntaxError("an element has a prefix or too long a name")
+            names.add(name)
         at = parser.CurrentByteIndex
         pairs = _attributes(attributes) if attributes else {}
         inner_start = _tag_end(source, at) if attributes else source.index(b">", at) + 1
@@ -191,11 +195,12 @@ def scan_envelope(
     `xsi:nil`) stays as it is and gives no cut. Raises XrmlSyntaxError, with nothing of the input in it.
     """
     source = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in body else body
-    if b"<!DOCTYPE" in source:
+    marked = _has(source, b"!")
+    if marked and b"<!DOCTYPE" in source:
         # Not even inside CDATA or a comment: then expat never meets an entity of the sender's.
         raise XrmlSyntaxError("a DOCTYPE has no place here")
     _refuse_endless_tags(source)
-    if b"<!" not in source:
+    if not marked:
         envelope = _cut_by_text(source, cut | whole)
         if envelope is not None and envelope.cuts:
             _feed(_strict_parser(None, None, None), source)
@@ -203,6 +208,11 @@ def scan_envelope(
             _EnvelopeScanner(envelope.skeleton, frozenset(), frozenset(), max_depth).scan()
             return envelope
     return _EnvelopeScanner(source, cut, whole, max_depth).scan()
+
+
+def _has(source: bytes, mark: bytes) -> bool:
+    """Whether `<` and then `mark` stands somewhere. A single byte is looked for twenty times faster than two are."""
+    return mark in source and b"<" + mark in source
 
 
 def _refuse_endless_tags(source: bytes) -> None:
