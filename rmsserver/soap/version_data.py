@@ -31,8 +31,9 @@ def negotiated(header: etree._Element | None) -> Version:
 def _number(header: etree._Element | None, name: str) -> Version:
     if header is None:
         return MINIMUM
-    namespace = etree.QName(header).namespace
-    found = header.findall(f"{{{namespace}}}{name}")
+    tag = str(header.tag)
+    wanted = tag[: tag.rfind("}") + 1] + name
+    found = [child for child in header if child.tag == wanted]
     if not found:
         return MINIMUM
     text = found[0].text or ""
