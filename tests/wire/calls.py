@@ -20,6 +20,11 @@ from tests.soap_messages import (
     version_data,
 )
 
+GROUP_EXPANSION = "http://microsoft.com/DRM/GroupExpansionWebService"
+SUB_ENROLLMENT = "http://microsoft.com/DRM/SubEnrollmentService"
+ENROLLMENT = "http://microsoft.com/DRM/EnrollmentService"
+ACTIVATION = "http://microsoft.com/DRM/ActivationService"
+
 SERVICES = {
     "Certify": (CERTIFICATION, "certification/certification.asmx"),
     "AcquireLicense": (LICENSING, "licensing/license.asmx"),
@@ -33,6 +38,13 @@ SERVICES = {
     "AcquireTemplates": (TEMPLATES, "licensing/templatedistribution.asmx"),
 }
 """Namespace and path below the base path of every operation that is served."""
+BETWEEN_SERVERS = {
+    "IsPrincipalMemberOf": (GROUP_EXPANSION, "groupexpansion/groupexpansion.asmx"),
+    "SubEnroll": (SUB_ENROLLMENT, "certification/subenrollservice.asmx"),
+    "Enroll": (ENROLLMENT, "enrollment/enrollservice.asmx"),
+    "Activate": (ACTIVATION, "certification/activation.asmx"),
+}
+"""The same of the services that other servers and the first clients call: closed to everybody by default."""
 AGENT = "MSIPC;version=1.0.4349.3;AppName=WINWORD.EXE;AppVersion=16.0;AppArch=x86;OSName=Windows;OSVersion=10.0"
 
 
@@ -51,7 +63,7 @@ def call(
     person: str | None = "author",
 ) -> bytes:
     """A whole HTTP request. `person` signs on with Basic; None sends no Authorization."""
-    namespace, path = SERVICES[operation]
+    namespace, path = {**SERVICES, **BETWEEN_SERVERS}[operation]
     body = envelope(
         f'<{operation} xmlns="{namespace}">{parameters}</{operation}>',
         header=version_data(namespace, minimum or version, version),
@@ -115,3 +127,11 @@ def get_server_info(*types: str) -> str:
 
 def acquire_templates(*guids: str) -> str:
     return f"<guids>{''.join(f'<string>{guid}</string>' for guid in guids)}</guids>"
+
+
+def is_principal_member_of(principal: str | None, groups: Sequence[str], calls: int | str | None = 0) -> str:
+    name = "" if principal is None else f"<principalName>{principal}</principalName>"
+    same = name.replace("principalName", "principalCrossForest")
+    count = "" if calls is None else f"<crossForestCallsSoFar>{calls}</crossForestCallsSoFar>"
+    strings = "".join(f"<string>{group}</string>" for group in groups)
+    return f"{name}{same}<targetGroups>{strings}</targetGroups>{count}"

@@ -56,8 +56,15 @@ class OnePassword:
 class RealServer:
     """`cluster` and `now` may be replaced while it runs; the directory may be changed."""
 
-    def __init__(self, cluster: Cluster, ports: Ports | None = None, *, anonymous: tuple[str, ...] = ()) -> None:
-        """`anonymous`: paths of endpoints that are open to unknown callers."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        ports: Ports | None = None,
+        *,
+        anonymous: tuple[str, ...] = (),
+        rules: Mapping[str, Rule] | None = None,
+    ) -> None:
+        """`anonymous`: paths of endpoints that are open to unknown callers. `rules`: other than the product's, by path."""
         self.cluster = cluster
         self.now: dt.datetime = NOW
         directory = ports.directory if ports else cluster.directory()
@@ -67,6 +74,8 @@ class RealServer:
         self._policy = AccessPolicy()
         for path in anonymous:
             self._policy = self._policy.changed(path, Rule(Demand.ANONYMOUS))
+        for path, rule in (rules or {}).items():
+            self._policy = self._policy.changed(path, rule)
         self.http = RunningServer(self._parts)
 
     @property
