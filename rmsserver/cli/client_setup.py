@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rmsserver.cli.client_discovery import Domain, discover_url, discovery_options
 from rmsserver.cli.client_session import (
     auth_option,
     connect,
@@ -32,22 +33,28 @@ from rmsserver.xrml.values import format_time
 
 
 @click.command()
-@click.option("--url", required=True, help="The server: https://rms.example.com or https://rms.example.com/_wmcs.")
+@click.option(
+    "--url",
+    help="The server: https://rms.example.com or https://rms.example.com/_wmcs. Default: whom the domain's directory names.",
+)
 @click.option("--user", help="Your account: name, DOMAIN\\name or name@realm. Not needed with Kerberos tickets.")
 @click.option(
     "--bundle",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A client bundle from your administrator: this machine then signs its own certificate.",
 )
+@discovery_options
 @connection_options
 @auth_option
 @password_option
 @json_option
 @example("rmsclient bootstrap --url https://rms.example.com --user author@example.com")
 def bootstrap(
-    url: str,
+    url: str | None,
     user: str | None,
     bundle: Path | None,
+    domain: str | None,
+    controllers: tuple[str, ...],
     ca_file: Path | None,
     allow_http: bool,
     method: str,
@@ -57,15 +64,17 @@ def bootstrap(
     """Set this machine up for your account: certificates, keys, templates. Run it again to renew them.
 
     The server's root key is remembered now; whatever does not chain to it is refused later. Without a
-    bundle it comes over this connection, so compare its fingerprint with your administrator's.
+    bundle it comes over this connection, so compare its fingerprint with your administrator's. Without --url
+    the directory of your domain is asked where the server is; sign-on then goes to whom it names.
     """
-    base_url, store, moment = base_url_of(url), open_store(), now()
+    store, moment, auth = open_store(), now(), Method(method)
+    if url is not None:
+        HttpConnection(allow_http=allow_http).check_address(base_url_of(url))  # before the password is asked for
     store.prepare()
     secret = ClientBundle.unpack(bundle.read_bytes()) if bundle else None
-    HttpConnection(allow_http=allow_http).check_address(base_url)  # before the password is asked for
-    auth = Method(method)
     who = user_or_ticket_holder(user, auth)
     credentials = Credentials(who, lambda: read_password(password_file, who), auth)
+    base_url = base_url_of(url or discover_url(Domain(domain, controllers), credentials, ca_file))
     connection = HttpConnection(credentials, ca_file=ca_file, allow_http=allow_http)
     services = ClusterServices.find(connection, base_url)
 
