@@ -6,6 +6,11 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from rmsserver.operations.acquire_content_key import (
+    AcquireContentKeyRequest,
+    AcquireContentKeyResult,
+    acquire_content_key,
+)
 from rmsserver.operations.acquire_issuance_license import (
     AcquireIssuanceLicenseRequest,
     AcquireIssuanceLicenseResult,
@@ -18,6 +23,11 @@ from rmsserver.operations.acquire_pre_license import (
     acquire_pre_license,
 )
 from rmsserver.operations.certify import CertifyRequest, CertifyResult, certify
+from rmsserver.operations.edit_issuance_license import (
+    EditIssuanceLicenseRequest,
+    EditIssuanceLicenseResult,
+    edit_issuance_license,
+)
 from rmsserver.operations.find_service_locations import (
     FindServiceLocationsRequest,
     ServiceLocation,
@@ -85,5 +95,7 @@ class Operations:
     get_server_info: Operation[GetServerInfoRequest, str] = get_server_info
     is_principal_member_of: Operation[IsPrincipalMemberOfRequest, IsPrincipalMemberOfResult] = is_principal_member_of
     acquire_template_information: Query[TemplateInformation] = acquire_template_information
+    edit_issuance_license: Operation[EditIssuanceLicenseRequest, EditIssuanceLicenseResult] = edit_issuance_license
+    acquire_content_key: Operation[AcquireContentKeyRequest, AcquireContentKeyResult] = acquire_content_key
     precertify: Operation[PrecertifyRequest, PrecertifyResult] = precertify
     acquire_templates: Operation[tuple[str | None, ...] | None, tuple[TemplateEntry, ...]] = acquire_templates

@@ -16,9 +16,11 @@ _PATHS = {
         "/certificationexternal/certification.asmx",
     ),
     "GroupExpansionWebService": ("/groupexpansion/GroupExpansion.asmx",),
+    "DecommissionService": ("/decommission/decommission.asmx",),
     "License": ("/licensing/license.asmx", "/licensingexternal/license.asmx"),
     "PrecertificationWebService": ("/certification/Precertification.asmx",),
     "Publish": ("/licensing/publish.asmx", "/licensingexternal/publish.asmx"),
+    "Republish": ("/licensing/editissuancelicense.asmx",),
     "Server": tuple(
         f"/{directory}/{file}.asmx"
         for directory in ("certification", "licensing", "certificationexternal", "licensingexternal")

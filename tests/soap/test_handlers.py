@@ -7,15 +7,28 @@ from typing import Any
 from lxml import etree
 
 from rmsserver.errors import NoRightsForRequestedPrincipal
+from rmsserver.operations.acquire_content_key import AcquireContentKeyResult
 from rmsserver.operations.acquire_issuance_license import AcquireIssuanceLicenseResult
 from rmsserver.operations.acquire_license import AcquireLicenseItem, AcquireLicenseResult
 from rmsserver.operations.acquire_pre_license import AcquirePreLicenseItem, AcquirePreLicenseResult
+from rmsserver.operations.edit_issuance_license import EditIssuanceLicenseItem, EditIssuanceLicenseResult
 from rmsserver.operations.find_service_locations import ServiceLocation
 from rmsserver.operations.get_client_licensor_cert import GetClientLicensorCertResult
 from rmsserver.operations.get_server_info import ServerInfoItem
 from rmsserver.operations.precertify import Identification, PrecertifyItem, PrecertifyResult
 from rmsserver.operations.templates import TemplateEntry, TemplateInformation
-from tests.soap_messages import CERTIFICATION, LICENSING, PUBLISHING, SERVER, TEMPLATES, XRML, Served, envelope
+from tests.soap_messages import (
+    CERTIFICATION,
+    DECOMMISSION,
+    LICENSING,
+    PUBLISHING,
+    REPUBLISHING,
+    SERVER,
+    TEMPLATES,
+    XRML,
+    Served,
+    envelope,
+)
 
 NIL = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"'
 
@@ -233,6 +246,47 @@ def test_acquire_templates() -> None:
         ("GuidTemplate", [("Guid", "{a}"), ("Hash", "h"), ("Template", XRML)]),
         ("GuidTemplate", [("Guid", "{b}")]),
     ]
+
+
+def test_edit_issuance_license() -> None:
+    """The two licences as they stand; the answer is one certificate."""
+    operation = Asked(EditIssuanceLicenseResult(XRML))
+    items = (
+        f"<EditIssuanceLicenseParams><SignedIssuanceLicense>{XRML}</SignedIssuanceLicense>"
+        f"<UnsignedIssuanceLicense><![CDATA[{XRML}]]></UnsignedIssuanceLicense></EditIssuanceLicenseParams>"
+        f"<EditIssuanceLicenseParams><SignedIssuanceLicense/></EditIssuanceLicenseParams>"
+        f"<EditIssuanceLicenseParams {NIL}/>"
+    )
+    body = f'<EditIssuanceLicense xmlns="{REPUBLISHING}"><RequestParams>{items}</RequestParams></EditIssuanceLicense>'
+    answer = ask("Republish", body, edit_issuance_license=operation)
+    assert operation.request.items == (
+        EditIssuanceLicenseItem(XRML, XRML),
+        EditIssuanceLicenseItem(None, None),
+        None,
+    )
+    [[[chain]]] = answer
+    assert [certificate[0].tag for certificate in chain] == ["XrML"]
+    ask("Republish", f'<EditIssuanceLicense xmlns="{REPUBLISHING}"/>', edit_issuance_license=operation)
+    assert operation.request.items is None
+
+
+def test_acquire_content_key() -> None:
+    """Key and type of 3.2.4.1.3.4."""
+    operation = Asked(AcquireContentKeyResult(bytes(range(16))))
+    items = (
+        f"<AcquireContentKeyParams><IssuanceLicense><Certificate>{XRML}</Certificate></IssuanceLicense>"
+        f"</AcquireContentKeyParams><AcquireContentKeyParams/><AcquireContentKeyParams {NIL}/>"
+    )
+    body = f'<AcquireContentKey xmlns="{DECOMMISSION}"><paramsSoap>{items}</paramsSoap></AcquireContentKey>'
+    answer = ask("DecommissionService", body, acquire_content_key=operation)
+    assert operation.request.items == ((XRML,), None, None)
+    [[response]] = answer
+    assert shape(response) == (
+        "AcquireContentKeyResponse",
+        [("ContentKey", "AAECAwQFBgcICQoLDA0ODw=="), ("ContentKeyType", "AES")],
+    )
+    ask("DecommissionService", f'<AcquireContentKey xmlns="{DECOMMISSION}"/>', acquire_content_key=operation)
+    assert operation.request.items is None
 
 
 def test_precertify() -> None:

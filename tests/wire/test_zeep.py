@@ -15,6 +15,8 @@ from tests.soap_messages import CERTIFICATION, LICENSING
 PATHS = {
     "certification/certification.asmx": {"Certify"},
     "certification/precertification.asmx": {"Precertify"},
+    "decommission/decommission.asmx": {"AcquireContentKey"},
+    "licensing/editissuancelicense.asmx": {"EditIssuanceLicense"},
     "licensing/license.asmx": {"AcquireLicense", "AcquirePreLicense"},
     "licensing/publish.asmx": {"AcquireIssuanceLicense", "GetClientLicensorCert"},
     "licensing/server.asmx": {

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from rmsserver.soap.call import Handler
 from rmsserver.soap.handlers import (
     certification,
+    decommission,
     group_expansion,
     precertification,
     publish,
+    republish,
     server,
     template_distribution,
 )
@@ -18,9 +20,11 @@ from rmsserver.soap.handlers import license as licensing
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "CertificationWebService": certification.HANDLERS,
     "GroupExpansionWebService": group_expansion.HANDLERS,
+    "DecommissionService": decommission.HANDLERS,
     "License": licensing.HANDLERS,
     "PrecertificationWebService": precertification.HANDLERS,
     "Publish": publish.HANDLERS,
+    "Republish": republish.HANDLERS,
     "Server": server.HANDLERS,
     "TemplateDistributionWebService": template_distribution.HANDLERS,
 }
