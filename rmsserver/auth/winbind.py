@@ -77,6 +77,8 @@ class Helper:
         assert self._process.stdout is not None  # noqa: S101
         answer = b""
         try:
+            if select.select([self._process.stdout], [], [], 0)[0]:
+                raise HelperFailed("talks unasked, or has ended")
             self._process.stdin.write(question)
             while not answer.endswith(end):
                 remaining = deadline - time.monotonic()
@@ -168,8 +170,10 @@ class Helpers:
         except BaseException:
             helper.close()
             raise
+        # Samba ends a refusal with two full stops, the second of which would be taken for the next answer. A helper is kept
+        # only after the one answer whose end is certain; no answer can then ever reach another's question.
         with self._lock:
-            keep = not self._closed
+            keep = not self._closed and answer.startswith(b"Authenticated: Yes\n")
             if keep:
                 self._idle.append(helper)
         if not keep:
