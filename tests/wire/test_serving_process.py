@@ -64,7 +64,7 @@ def forms_of(key: PrivateKey) -> dict[str, bytes]:
     loaded = serialization.load_der_private_key(key.to_der(), None)
     assert isinstance(loaded, rsa.RSAPrivateKey)
     numbers = loaded.private_numbers()
-    found = {}
+    found: dict[str, bytes] = {}
     for name, number in (("p", numbers.p), ("q", numbers.q), ("d", numbers.d)):
         big = number.to_bytes((number.bit_length() + 7) // 8)
         found |= {name: big, f"{name} reversed": big[::-1], f"{name} hex": big.hex().encode()}

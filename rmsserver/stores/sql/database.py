@@ -22,6 +22,8 @@ from rmsserver.ports import PortUnavailable
 from rmsserver.stores.sql import sqlite, tables
 
 POOL_TIMEOUT_SECONDS = 2.0
+_PROBE = "readiness"
+"""The key of a row of configuration that no committed transaction ever leaves behind."""
 
 
 class Database:
@@ -32,6 +34,7 @@ class Database:
     def __init__(self, engine: Engine, change_mark: sqlite.ChangeMark | None = None) -> None:
         self._engine = engine
         self._change_mark = change_mark
+        self._write_failed = False
 
     def change_mark(self) -> int | None:
         """A number: as long as it stays, nothing was committed by anybody. None where the database has no cheap one.
@@ -65,19 +68,25 @@ class Database:
         except IntegrityError:
             raise
         except (DBAPIError, PoolTimeoutError, OSError) as error:
+            self._write_failed = self._write_failed or writes
             raise PortUnavailable(f"the database did not answer: {_summary(error)}") from None
 
     def is_ready(self) -> bool:
-        """Whether a transaction that writes can begin and end now: for the readiness answer."""
+        """Whether a transaction that writes can begin and end now: for the readiness answer.
+
+        Such a transaction writes nothing, so it ends well on a full disk too. Once a write has failed, only one that
+        really writes a page says otherwise; not at every question, because anybody may ask.
+        """
+        key, value = tables.configuration.c.key, tables.configuration.c.value
         try:
             with self.write() as connection:
-                version = select(tables.configuration.c.value).where(
-                    tables.configuration.c.key == "configurationVersion"
-                )
-                connection.execute(version).scalar_one_or_none()
-                connection.execute(tables.key_pool.delete().where(tables.key_pool.c.id == ""))
+                connection.execute(select(value).where(key == "configurationVersion")).scalar_one_or_none()
+                if self._write_failed:
+                    connection.execute(tables.configuration.insert().values(key=_PROBE, value=0))
+                connection.execute(tables.configuration.delete().where(key == _PROBE))
         except PortUnavailable:
             return False
+        self._write_failed = False
         return True
 
     def close(self) -> None:
