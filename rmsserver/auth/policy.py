@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from rmsserver.auth import Identity
-from rmsserver.ports import PortUnavailable
 
 
 class Demand(enum.Enum):
@@ -101,12 +100,8 @@ of its own besides that of its endpoint: pre-licensing asks for others, and othe
 `…external` belong to federation and are not served without it."""
 
 
-def _serves(rule: Rule, identity: Identity | None) -> bool:
-    """False too where a list has groups in it and the directory is away: the endpoint's other operations go on."""
-    try:
-        return rule.judge(identity) is Verdict.SERVE
-    except PortUnavailable:
-        return False
+_RULED_APART = frozenset({"acquireprelicense"})
+"""Operations that nobody may call where no rule was written for them."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +114,16 @@ class AccessPolicy:
         """The rule for a path below the base path, letter case ignored. Nobody is let in where no rule was written."""
         return self.rules.get(path.lower(), _NOBODY)
 
-    def closed_operations(self, path: str, identity: Identity | None) -> frozenset[str]:
-        """Operations of an endpoint whose own rule does not let this caller in, in small letters."""
-        prefix = path.lower() + "#"
-        return frozenset(
-            key.removeprefix(prefix)
-            for key, rule in self.rules.items()
-            if key.startswith(prefix) and not _serves(rule, identity)
-        )
+    def allows(self, path: str, operation: str, identity: Identity | None) -> bool:
+        """May a caller whom the endpoint serves call this operation of it? May block, and raise `PortUnavailable`.
+
+        Asked only once the operation is known, so that nobody else waits for a list with groups in it.
+        """
+        operation = operation.lower()
+        rule = self.rules.get(f"{path.lower()}#{operation}")
+        if rule is None:
+            return operation not in _RULED_APART
+        return rule.judge(identity) is Verdict.SERVE
 
     def changed(self, path: str, rule: Rule) -> AccessPolicy:
         """This policy with another rule for one path.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -38,6 +38,10 @@ _FREE_CONTENT = frozenset({"ApplicationData"})
 """Elements of any XML that hold what an application likes, not one document (3.4.4.1.2.3)."""
 
 
+def _every_operation(_name: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class SoapRequest:
     """What HTTP knows of a request. `soap_action` is the header as it stands, None where it is missing."""
@@ -50,8 +54,8 @@ class SoapRequest:
     authentication: AuthenticationType = AuthenticationType.NONE
     account: DomainAccount | FederatedAccount | None = None
     anonymous_endpoint: bool = False
-    closed_operations: frozenset[str] = frozenset()
-    """Operations of the service that this caller may not call, in small letters."""
+    may_call: Callable[[str], bool] = _every_operation
+    """Whether this caller may call the operation of that name. May block, and raise RmsError."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ class _Exchange:
         self.envelope = read_envelope(self._request.body, media, self.service.cut, self.service.whole)
         self._operation = self._find_operation(self.envelope.request)
         self._check_action(media, self._operation)
-        if self._operation.name.lower() in self._request.closed_operations:
+        if not self._request.may_call(self._operation.name):
             raise UnauthorizedAccess("the operation is closed to the caller")
         understood = self.service.header if self._operation.has_version_header else None
         header = check_headers(self.envelope, media.version, understood)

@@ -58,7 +58,7 @@ class SoapEndpoint:
                 authentication=caller.authentication,
                 account=caller.account,
                 anonymous_endpoint=rule.demand is Demand.ANONYMOUS,
-                closed_operations=policy.closed_operations(self._route.path, caller.identity),
+                may_call=lambda operation: policy.allows(self._route.path, operation, caller.identity),
             ),
         )
         return caller.confirmed(

@@ -53,14 +53,16 @@ def test_L10_special_endpoints_serve_nobody(path: str) -> None:
 
 def test_L10_pre_licensing_is_closed_to_those_who_may_license() -> None:
     """A rule of its own inside an endpoint that is open to everybody who signs on."""
-    path, operation = "/licensing/License.asmx", "acquireprelicense"
+    path, operation = "/licensing/License.asmx", "AcquirePreLicense"
     policy = AccessPolicy().with_anonymous_licensing()
-    assert policy.closed_operations(path, None) == policy.closed_operations(path, SOMEBODY) == {operation}
-    assert policy.closed_operations("/licensing/publish.asmx", SOMEBODY) == frozenset()
-    opened = policy.changed(f"{path}#AcquirePreLicense", Rule(Demand.LISTED, frozenset({ALICE.sid})))
-    assert opened.closed_operations(path, SOMEBODY) == frozenset()
-    assert opened.closed_operations(path, Identity(AuthenticationType.NTLM, BOB)) == {operation}
-    assert opened.closed_operations(path, None) == {operation}
+    for caller in (None, SOMEBODY):
+        assert not policy.allows(path, operation, caller)
+        assert policy.allows(path, "AcquireLicense", caller)
+        assert not policy.allows("/licensingexternal/license.asmx", operation, caller)
+    opened = policy.changed(f"{path}#{operation}", Rule(Demand.LISTED, frozenset({ALICE.sid})))
+    assert opened.allows(path, operation, SOMEBODY)
+    assert not opened.allows(path, operation, Identity(AuthenticationType.NTLM, BOB))
+    assert not opened.allows(path, operation, None)
 
 
 def test_changed_rule_leaves_the_others() -> None:
