@@ -28,6 +28,7 @@ from rmsserver.operations.edit_issuance_license import (
     EditIssuanceLicenseResult,
     edit_issuance_license,
 )
+from rmsserver.operations.enroll import EnrollRequest, enroll
 from rmsserver.operations.find_service_locations import (
     FindServiceLocationsRequest,
     ServiceLocation,
@@ -47,6 +48,7 @@ from rmsserver.operations.is_principal_member_of import (
     is_principal_member_of,
 )
 from rmsserver.operations.precertify import PrecertifyRequest, PrecertifyResult, precertify
+from rmsserver.operations.sub_enroll import SubEnrollRequest, sub_enroll
 from rmsserver.operations.templates import (
     TemplateEntry,
     TemplateInformation,
@@ -94,6 +96,8 @@ class Operations:
     find_service_locations: Operation[FindServiceLocationsRequest, tuple[ServiceLocation, ...]] = find_service_locations
     get_server_info: Operation[GetServerInfoRequest, str] = get_server_info
     is_principal_member_of: Operation[IsPrincipalMemberOfRequest, IsPrincipalMemberOfResult] = is_principal_member_of
+    enroll: Operation[EnrollRequest, tuple[str, ...]] = enroll
+    sub_enroll: Operation[SubEnrollRequest, tuple[str, ...]] = sub_enroll
     acquire_template_information: Query[TemplateInformation] = acquire_template_information
     edit_issuance_license: Operation[EditIssuanceLicenseRequest, EditIssuanceLicenseResult] = edit_issuance_license
     acquire_content_key: Operation[AcquireContentKeyRequest, AcquireContentKeyResult] = acquire_content_key

@@ -27,6 +27,8 @@ from rmsserver.soap.wsdl import ANY_XML, Field, OperationDescription, ServiceDes
 
 _SCALARS = {"string": Unicode, "boolean": Boolean, "int": Integer32, ANY_XML: Unicode}
 _HEADER = "VersionData"
+_MAXIMA = {"EnrollService": MINIMUM}
+"""Services that tell another MaximumVersion than the server's ([MS-RMPR] 3.6.4.1.1.2)."""
 _DECLARATION = b'<?xml version="1.0" encoding="utf-8"?>'
 
 
@@ -130,6 +132,7 @@ class SpyneService:
         if set(handlers) != {operation.name for operation in description.operations}:
             raise ValueError(f"{description.name}: handlers and operations of the WSDL differ")
         self.types = _classes(description)
+        self._maximum = str(_MAXIMA.get(description.name, MAXIMUM))
         self._protocol = _protocol(version)
         application = Application(
             [_service(description, handlers, self.types)],
@@ -159,7 +162,7 @@ class SpyneService:
         context.udc = call
         context.out_object = [context.descriptor.service_class.call_wrapper(context)]
         if context.descriptor.out_header:
-            context.out_header = call.new(_HEADER, MinimumVersion=str(MINIMUM), MaximumVersion=str(MAXIMUM))
+            context.out_header = call.new(_HEADER, MinimumVersion=str(MINIMUM), MaximumVersion=self._maximum)
         context.out_protocol.serialize(context, context.out_protocol.RESPONSE)
         written: bytes = etree.tostring(context.out_document, encoding="utf-8", xml_declaration=False)
         return _DECLARATION + call.surfaces.splice(written)

@@ -15,8 +15,9 @@ _PATHS = {
         "/certification/MobileCertification.asmx",
         "/certificationexternal/certification.asmx",
     ),
-    "GroupExpansionWebService": ("/groupexpansion/GroupExpansion.asmx",),
     "DecommissionService": ("/decommission/decommission.asmx",),
+    "EnrollService": ("/enrollment/enrollservice.asmx",),
+    "GroupExpansionWebService": ("/GroupExpansion/GroupExpansion.asmx",),
     "License": ("/licensing/license.asmx", "/licensingexternal/license.asmx"),
     "PrecertificationWebService": ("/certification/Precertification.asmx",),
     "Publish": ("/licensing/publish.asmx", "/licensingexternal/publish.asmx"),
@@ -26,6 +27,7 @@ _PATHS = {
         for directory in ("certification", "licensing", "certificationexternal", "licensingexternal")
         for file in ("server", "ServiceLocator")
     ),
+    "SubEnrollService": ("/certification/SubEnrollService.asmx",),
     "TemplateDistributionWebService": ("/licensing/TemplateDistribution.asmx",),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rmsserver.xrml.document import LICENSE, Document, body_xml, range_xml, read_range, signed_document
@@ -104,11 +105,13 @@ def write_issuing_certificate(
     issuance: TimeRange,
     signing_key: PrivateKey,
     mode: CryptoMode,
+    conditions: str = "",
 ) -> str:
     """A signed issuing certificate as text (2.2.9.3, wire facts 7).
 
     `issuer_inner` is the inside of ISSUER: the parent's `issuer_inner_surface`, or `issuer_xml(...)` at the root.
-    `principal_object` is an OBJECT element (`server_object_xml`, `authority_object_xml`).
+    `principal_object` is an OBJECT element (`server_object_xml`, `authority_object_xml`); `conditions` nothing, or for an
+    SLC with revocation authorities of its own `revocation_conditions_xml(...)`.
     """
     descriptor = object_xml(kind.value[0], "MS-GUID", certificate_id.braced)
     inner = (
@@ -118,6 +121,7 @@ def write_issuing_certificate(
         + "".join(level_xml(name, value) for name, value in levels)
         + "</PRINCIPAL></ISSUEDPRINCIPALS>"
         + issue_work_xml(descriptor, issuance, '<PRINCIPAL internal-id="1" />')
+        + conditions
     )
     return signed_document(body_xml(LICENSE, inner), signing_key, mode)
 
@@ -129,6 +133,18 @@ def issue_work_xml(descriptor_object: str, issuance: TimeRange, principal: str) 
         f"<TIME>{range_xml('RANGETIME', issuance)}</TIME><ACCESS>{principal}</ACCESS>"
         "</CONDITIONLIST></RIGHT></RIGHTSLIST></RIGHTSGROUP></WORK>"
     )
+
+
+def revocation_conditions_xml(issuer: PublicKey, authorities: Sequence[PublicKey]) -> str:
+    """CONDITIONLIST of an SLC that others than its issuer may revoke (2.2.9.3.4, 2.2.9.3.5)."""
+    points = "".join(
+        "<DISTRIBUTIONPOINT>"
+        + object_xml("Revocation", "ascii-tag", "External revocation authority")
+        + public_key_xml(key)
+        + "</DISTRIBUTIONPOINT>"
+        for key in (issuer, *authorities)
+    )
+    return f"<CONDITIONLIST><REFRESH>{points}<INTERVALTIME /></REFRESH></CONDITIONLIST>"
 
 
 def issuer_xml(object_: str, key: PublicKey) -> str:

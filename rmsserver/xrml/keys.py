@@ -16,7 +16,7 @@ import math
 import struct
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -106,6 +106,23 @@ class PublicKey:
         if modulus.bit_length() != bits or modulus % 2 == 0:
             raise XrmlSyntaxError("the modulus is not one of an RSA key")
         return cls(modulus, bits)
+
+    @classmethod
+    def from_pkcs1(cls, der: bytes) -> PublicKey:
+        """Read an RSAPublicKey of PKCS#1 in DER, in its one spelling; exponent 65537.
+
+        Raises XrmlSyntaxError.
+        """
+        try:
+            key = serialization.load_der_public_key(der)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise XrmlSyntaxError("not a public key of PKCS#1") from None
+        if not isinstance(key, rsa.RSAPublicKey) or key.key_size not in _KEY_BITS:
+            raise XrmlSyntaxError("not an RSA key of a length in use")
+        public = cls(key.public_numbers().n, key.key_size)
+        if public.pkcs1_der != der:
+            raise XrmlSyntaxError("not the DER of an RSA key with exponent 65537")
+        return public
 
     @functools.cached_property
     def id(self) -> KeyId:

@@ -135,3 +135,23 @@ def is_principal_member_of(principal: str | None, groups: Sequence[str], calls: 
     count = "" if calls is None else f"<crossForestCallsSoFar>{calls}</crossForestCallsSoFar>"
     strings = "".join(f"<string>{group}</string>" for group in groups)
     return f"{name}{same}<targetGroups>{strings}</targetGroups>{count}"
+
+
+def enrollee(public_key: str, guid: str, version: str = "6.3.0.0", url: str = "http://branch.example.com/_wmcs") -> str:
+    """What SubEnroll and Enroll have in common: key and information."""
+    return (
+        f"<CertificatePublicKey><aPublicKeyBytes>{public_key}</aPublicKeyBytes><Guid>{guid}</Guid></CertificatePublicKey>"
+        f"<EnrolleeInformation><SKU>RMS 2.0</SKU><Version>{version}</Version><Name>BRANCH</Name><URL>{url}</URL>"
+        "</EnrolleeInformation>"
+    )
+
+
+def sub_enroll(parts: str) -> str:
+    return f"<oInput>{parts}</oInput>"
+
+
+def enroll(parts: str, revocation: str = "<RevocationType>StandardRevocation</RevocationType>") -> str:
+    return (
+        "<oInput><AuthorizationInformation><SignedDataBase64Encoded>x</SignedDataBase64Encoded></AuthorizationInformation>"
+        f"<RevocationInformation>{revocation}</RevocationInformation>{parts}</oInput>"
+    )

@@ -8,6 +8,7 @@ import math
 import struct
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -315,3 +316,15 @@ def test_XW10_other_spellings_are_refused(text: str) -> None:
     except XrmlSyntaxError:
         return
     assert base64.b64encode(data).decode() == text
+
+
+def test_a_public_key_of_pkcs1_has_one_spelling() -> None:
+    """As servers send theirs when they enroll ([MS-RMPRS] 3.3.4.1.3.2); other structures and exponents are refused."""
+    public = PrivateKey.generate(1024).public
+    assert PublicKey.from_pkcs1(public.pkcs1_der) == public
+    spki = public.rsa.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    small = rsa.RSAPublicNumbers(3, public.modulus).public_key()
+    cubic = small.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    for wrong in (b"", spki, cubic, public.pkcs1_der + b"\0", public.pkcs1_der[:-1]):
+        with pytest.raises(XrmlSyntaxError):
+            PublicKey.from_pkcs1(wrong)

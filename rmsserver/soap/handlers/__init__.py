@@ -8,6 +8,7 @@ from rmsserver.soap.call import Handler
 from rmsserver.soap.handlers import (
     certification,
     decommission,
+    enrollment,
     group_expansion,
     precertification,
     publish,
@@ -19,13 +20,15 @@ from rmsserver.soap.handlers import license as licensing
 
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "CertificationWebService": certification.HANDLERS,
-    "GroupExpansionWebService": group_expansion.HANDLERS,
     "DecommissionService": decommission.HANDLERS,
+    "EnrollService": enrollment.ENROLL,
+    "GroupExpansionWebService": group_expansion.HANDLERS,
     "License": licensing.HANDLERS,
     "PrecertificationWebService": precertification.HANDLERS,
     "Publish": publish.HANDLERS,
     "Republish": republish.HANDLERS,
     "Server": server.HANDLERS,
+    "SubEnrollService": enrollment.SUB_ENROLL,
     "TemplateDistributionWebService": template_distribution.HANDLERS,
 }
 """By the name of the service in its WSDL."""

@@ -1,0 +1,100 @@
+"""Enroll ([MS-RMPR] 3.6): another cluster gets its certificate from the Enrollment Service of our hierarchy.
+
+What the public enrollment service once did for everybody, an administrator may do here for clusters of the own organisation.
+The certificate stands beside ours, not under it: neither cluster trusts the other for it (threat L9).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from rmsserver.errors import Argument, ArgumentNull, ArgumentOutOfRange, UnauthorizedAccess
+from rmsserver.operations.enrollee import (
+    Enrollee,
+    EnrolleeInformation,
+    EnrolleeKey,
+    is_url,
+    is_writable,
+    issue_licensor,
+    read_enrollee_key,
+    read_public_key,
+)
+from rmsserver.operations.preconditions import check_in_service
+from rmsserver.ports import Ports
+from rmsserver.state import Licensor, RequestContext, ServerState
+from rmsserver.xrml.issuing import revocation_conditions_xml
+from rmsserver.xrml.keys import PublicKey
+
+STANDARD, CUSTOM = "StandardRevocation", "CustomRevocation"
+_AUTHORITIES = 10
+
+
+@dataclass(frozen=True)
+class RevocationInformation:
+    """EnrolleeRevocationInformation: the type as it stands; keys of authorities in base64 of PKCS#1, None where missing."""
+
+    type: str | None
+    authorities: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class EnrollRequest:
+    """AuthorizationInformation is ignored (3.6.4.1.4.2)."""
+
+    key: EnrolleeKey | None
+    information: EnrolleeInformation | None
+    revocation: RevocationInformation | None
+
+
+def enroll(
+    request: EnrollRequest, caller: RequestContext, state: ServerState, ports: Ports, now: dt.datetime
+) -> tuple[str, ...]:
+    """Four certificates: the enrollee's SLC, Enrollment Service, Enrollment CA, CA (3.6.4.1.4.7).
+
+    Raises ClusterDecommissioned, UnauthorizedAccess (switched off, or the Enrollment Service's key is not here),
+    ArgumentNull, Argument (revocation), ArgumentOutOfRange, UnspecifiedError, and what `read_enrollee_key` raises.
+    """
+    check_in_service(state)
+    service = state.enrollment_service
+    if not state.enrollment_enabled or service is None:
+        raise UnauthorizedAccess("enrollment is switched off, or the store has no Enrollment Service")
+    if request.key is None or request.information is None or request.revocation is None:
+        raise ArgumentNull("key, information or revocation is missing")
+    conditions = _conditions(request.revocation, service)
+    enrollee = _enrollee(request.key, request.information, state)
+    caller.trail.note("enrollee", enrollee.guid)
+    caller.trail.note("enrollee_key", enrollee.key.id.hex())
+    chain = issue_licensor(enrollee, service, state, ports.random.guid, now, conditions=conditions)
+    caller.trail.alert(f"a cluster was enrolled: {enrollee.url or enrollee.guid}")
+    return chain
+
+
+def _enrollee(sent: EnrolleeKey, information: EnrolleeInformation, state: ServerState) -> Enrollee:
+    """Only the version is looked at (3.6.4.1.4.6); of the rest, what can stand in a certificate does."""
+    key, guid = read_enrollee_key(sent, state)
+    version, url = information.version or "", information.url or ""
+    if not version:
+        raise ArgumentNull("the version is missing")
+    if not is_writable(version):
+        raise Argument("the version cannot stand in a certificate")
+    sku, name = (text if text and is_writable(text) else None for text in (information.sku, information.name))
+    return Enrollee(key, guid, version, sku, name, url if is_url(url) else None)
+
+
+def _conditions(revocation: RevocationInformation, service: Licensor) -> str:
+    """3.6.4.1.4.3: authorities go with CustomRevocation alone, and NonRevocable is not supported."""
+    if revocation.type is None:
+        raise ArgumentNull("the type of revocation is missing")
+    if revocation.type not in (STANDARD, CUSTOM) or bool(revocation.authorities) != (revocation.type == CUSTOM):
+        raise Argument("a type of revocation that is not supported, or authorities that do not go with it")
+    if len(revocation.authorities) > _AUTHORITIES:
+        raise ArgumentOutOfRange(f"more than {_AUTHORITIES} revocation authorities")
+    keys = [_authority(text) for text in revocation.authorities]
+    return revocation_conditions_xml(service.certificate.principal.public_key, keys) if keys else ""
+
+
+def _authority(text: str | None) -> PublicKey:
+    if not text:
+        raise ArgumentNull("the key of a revocation authority is missing")
+    return read_public_key(text)
