@@ -19,6 +19,7 @@ from rmsserver.stores.memory import system_randomness
 from rmsserver.stores.sql.accounts import SqlAccounts
 from rmsserver.stores.sql.audit import SqlAudit
 from rmsserver.stores.sql.configuration import SqlConfiguration
+from rmsserver.stores.sql.decommissioning import SqlDecommissioning
 from rmsserver.stores.sql.database import Database, open_database
 from rmsserver.xrml.keys import CryptoMode, PrivateKey
 
@@ -113,6 +114,10 @@ class Home:
     @property
     def administration(self) -> DirectoryAdministration:
         return DirectoryAdministration(self.accounts, _LazyWrapping(self))
+
+    @property
+    def decommissioning(self) -> SqlDecommissioning:
+        return SqlDecommissioning(self.database)
 
     @property
     def audit(self) -> SqlAudit:

@@ -20,6 +20,7 @@ from rmsserver.cli.program import Program
         "template": "rmsserver.cli.templates:template",
         "endpoints": "rmsserver.cli.endpoints:endpoints",
         "scp": "rmsserver.cli.scp:scp",
+        "decommission": "rmsserver.cli.decommissioning:decommission",
         "config": "rmsserver.cli.configuration:config",
         "spc": "rmsserver.cli.cluster:spc",
         "client-bundle": "rmsserver.cli.cluster:client_bundle",

@@ -38,6 +38,8 @@ def serve(home: Path, listen: str | None, tls_cert: Path | None, tls_key: Path |
     server = RmsServer(build_ports(opened), reactor)
     listening = server.start()
     base = opened.configuration.read().values["baseUrl"]
+    if opened.decommissioning.is_decommissioned():
+        click.echo("DECOMMISSIONED: only content keys are handed out. The way back: rmsserver decommission undo.")
     click.echo(f"Serving {base} on {listening}. Stop with Ctrl-C.")
     anonymous = open_paths(opened.config)
     if anonymous:

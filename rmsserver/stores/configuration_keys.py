@@ -42,6 +42,8 @@ class ConfigurationKey:
     type: ValueType
     description: str
     nullable: bool = False
+    commands: str = ""
+    """The commands that change it, where `config set` must not."""
 
     def parse(self, text: str) -> Json:
         """Read what an operator wrote; "" and "none" empty a key that may be empty. Raises OperatorError."""
@@ -265,7 +267,13 @@ _KEYS = (
     ConfigurationKey("osExclusionPolicy", "os_exclusion", SPAN, "versions of Windows excluded in use licences"),
     ConfigurationKey("osExclusionEnabled", "os_exclusion", FLAG, "whether osExclusionPolicy applies"),
     ConfigurationKey("federationEnabled", "federation_enabled", FLAG, "whether federated accounts are served"),
-    ConfigurationKey("serverDecommissioned", "decommissioned", FLAG, "whether the cluster only helps to decrypt"),
+    ConfigurationKey(
+        "serverDecommissioned",
+        "decommissioned",
+        FLAG,
+        "whether the cluster only helps to decrypt",
+        commands="rmsserver decommission",
+    ),
     ConfigurationKey(
         "noRightsCacheEnabled", "no_rights_cache_enabled", FLAG, "whether refusals are remembered for a while"
     ),
@@ -355,6 +363,14 @@ def configuration_key(name: str) -> ConfigurationKey:
     if name.casefold() not in folded:
         raise OperatorError(f"there is no configuration key {name[:64]!r}: see `rmsserver config list`")
     return KEYS[folded[name.casefold()]]
+
+
+def settable_key(name: str) -> ConfigurationKey:
+    """The key of that name, for `config set` and `config reset`. Raises OperatorError also where other commands own it."""
+    key = configuration_key(name)
+    if key.commands:
+        raise OperatorError(f"{key.name} is not set by hand: see `{key.commands} --help`")
+    return key
 
 
 def state_fields(values: Mapping[str, Json]) -> dict[str, object]:

@@ -44,6 +44,10 @@ class SqlAudit:
     def record(self, record: AuditRecord) -> None:
         self._queue.put(record)
 
+    def write_now(self, record: AuditRecord) -> None:
+        """Write one record before returning: for commands, which have no thread. Raises PortUnavailable."""
+        self._write([record])
+
     def read(self, *, limit: int = 100, before_id: int | None = None) -> list[AuditRecord]:
         """The newest records first. Raises PortUnavailable."""
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)

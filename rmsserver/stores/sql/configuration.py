@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Delete, Update, delete, insert, select, update
 
 from rmsserver.errors import OperatorError
-from rmsserver.stores.configuration_keys import Json, configuration_key
+from rmsserver.stores.configuration_keys import Json, settable_key
 from rmsserver.stores.sql.database import Database
 from rmsserver.stores.sql.tables import configuration, template_versions, templates
 from rmsserver.stores.sql.trusted_user_domains import (
@@ -72,19 +72,19 @@ class SqlConfiguration:
         """Set one key to what an operator wrote. Raises OperatorError where key or value is not
         acceptable.
         """
-        key = configuration_key(name)
+        key = settable_key(name)
         self.set_values({key.name: key.parse(text)})
 
     def set_values(self, values: Mapping[str, Json]) -> None:
         """Set several keys, parsed already, as one change."""
         with self._database.write() as connection:
             for name, value in values.items():
-                _put(connection, name, value)
+                put_value(connection, name, value)
             bump_version(connection)
 
     def reset(self, name: str) -> None:
         """Back to the default. Raises OperatorError for baseUrl, which has none."""
-        key = configuration_key(name)
+        key = settable_key(name)
         if key.name == "baseUrl":
             raise OperatorError("baseUrl has no default: set another value")
         with self._database.write() as connection:
@@ -153,7 +153,7 @@ class SqlConfiguration:
 def bump_version(connection: Connection) -> None:
     """Move configurationVersion, inside the transaction that changes something (3.1.6.1)."""
     version = _version(connection) + 1
-    _put(connection, _VERSION, 1 if version > _LARGEST_VERSION else version)
+    put_value(connection, _VERSION, 1 if version > _LARGEST_VERSION else version)
 
 
 def _version(connection: Connection) -> int:
@@ -161,7 +161,8 @@ def _version(connection: Connection) -> int:
     return int(connection.execute(query).scalar_one_or_none() or 0)
 
 
-def _put(connection: Connection, name: str, value: Json) -> None:
+def put_value(connection: Connection, name: str, value: Json) -> None:
+    """Write one row, inside the transaction that moves the version."""
     statement = update(configuration).where(configuration.c.key == name).values(value=value)
     if connection.execute(statement).rowcount == 0:
         connection.execute(insert(configuration), {"key": name, "value": value})
