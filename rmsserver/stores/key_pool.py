@@ -22,6 +22,8 @@ from rmsserver.xrml.keys import PrivateKey
 _log = structlog.get_logger()
 _GROUP = 8
 """Keys made between two commits."""
+_BURST_SECONDS = 1.0
+"""Keys taken within so short a time are replaced together: each commit keeps other writers from theirs."""
 
 
 class KeyRows(Protocol):
@@ -51,6 +53,7 @@ class StagedKeyPool:
         self._retry_seconds = retry_seconds
         self._stage: dict[int, deque[PrivateKey]] = {bits: deque() for bits in targets}
         self._wake = threading.Event()
+        self._low = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._factory: subprocess.Popen[bytes] | None = None
@@ -63,6 +66,7 @@ class StagedKeyPool:
         """End the factory and put the keys nobody took back into the rows."""
         self._stopping.set()
         self._wake.set()
+        self._low.set()
         factory = self._factory
         if factory is not None:
             factory.kill()
@@ -82,6 +86,8 @@ class StagedKeyPool:
         stage = self._stage.get(bits)
         key = _pop(stage) if stage is not None else None
         self._wake.set()
+        if stage is None or len(stage) <= self._stage_size // 2:
+            self._low.set()
         return key or PrivateKey.generate(bits)
 
     def staged(self, bits: int) -> int:
@@ -93,10 +99,12 @@ class StagedKeyPool:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
+            self._low.clear()
             try:
                 if self._refill():
                     continue
                 self._wake.wait()
+                self._low.wait(_BURST_SECONDS)
             except (PortUnavailable, OSError, EOFError, struct.error) as error:
                 if not self._stopping.is_set():
                     _log.warning("key_pool.refill_failed", reason=type(error).__name__)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from rmsserver.ports import IssuedLicensor
 from rmsserver.stores.sql.database import Database
+from rmsserver.stores.sql.group_commit import GroupCommit
 from rmsserver.stores.sql.tables import issued_licensors
 from rmsserver.xrml.keys import KeyId
 from rmsserver.xrml.values import Guid
@@ -18,15 +17,17 @@ class SqlLicensorRegister:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._commits = GroupCommit(database)
 
     def remember(self, licensor: IssuedLicensor) -> None:
         """Durable when it returns. Raises PortUnavailable."""
-        row = dataclasses.asdict(licensor)
-        for name in ("key_id", "issuer_key_id"):
-            row[name] = bytes(row[name])
-        with self._database.write() as connection:
+        row = {**vars(licensor), "key_id": bytes(licensor.key_id), "issuer_key_id": bytes(licensor.issuer_key_id)}
+
+        def put(connection: Connection) -> None:
             connection.execute(delete(issued_licensors).where(issued_licensors.c.key_id == row["key_id"]))
             connection.execute(insert(issued_licensors), row)
+
+        self._commits.write(put)
 
     def find(self, key_id: KeyId) -> IssuedLicensor | None:
         """Raises PortUnavailable."""

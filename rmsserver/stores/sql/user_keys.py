@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rmsserver.ports import Wrapping
 from rmsserver.stores.sql.database import Database
+from rmsserver.stores.sql.group_commit import GroupCommit
 from rmsserver.stores.sql.tables import user_keys
 from rmsserver.xrml.keys import PrivateKey
 
@@ -22,6 +23,7 @@ class SqlUserKeys:
 
     def __init__(self, database: Database, wrapping: Wrapping) -> None:
         self._database = database
+        self._commits = GroupCommit(database)
         self._wrapping = wrapping
 
     def get(self, account: str, bits: int) -> PrivateKey | None:
@@ -40,11 +42,15 @@ class SqlUserKeys:
             "wrapped": self._wrapping.wrap(_PURPOSE, _identity(account, bits), key.to_der()),
             "created": dt.datetime.now(dt.UTC),
         }
+
+        def put(connection: Connection) -> bytes | None:
+            first = _select(connection, account, bits)
+            if first is None:
+                connection.execute(insert(user_keys), row)
+            return first
+
         try:
-            with self._database.write() as connection:
-                first = _select(connection, account, bits)
-                if first is None:
-                    connection.execute(insert(user_keys), row)
+            first = self._commits.write(put)
         except IntegrityError:
             # Where writers do not exclude each other (PostgreSQL), the other one was first.
             with self._database.read() as connection:
