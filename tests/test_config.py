@@ -118,3 +118,33 @@ def test_passphrase_from_environment(tmp_path: Path, monkeypatch: pytest.MonkeyP
         read_passphrase(config, lambda: "")
     monkeypatch.setenv("RMSSERVER_PASSPHRASE", "open sesame")
     assert read_passphrase(config, lambda: "") == "open sesame"
+
+
+def test_kerberos_needs_a_domain(tmp_path: Path) -> None:
+    """The embedded directory has no tickets; the line names the key."""
+    _write(tmp_path, '[sign_on]\nmechanisms = ["kerberos"]\n')
+    assert _lines(tmp_path)[0].startswith("sign_on.mechanisms:")
+
+
+def test_a_domain_needs_a_keytab_unless_nothing_uses_it(tmp_path: Path) -> None:
+    """Kerberos and Basic do; NTLM alone does not."""
+    ldap = '[directory]\nkind = "ldap"\ncontrollers = ["ldaps://dc1.example.com"]\n'
+    _write(tmp_path, ldap)
+    assert _lines(tmp_path)[0].startswith("sign_on.keytab:")
+    _write(tmp_path, ldap + '[sign_on]\nmechanisms = ["ntlm"]\nbasic = "never"\n')
+    assert load_config(tmp_path).sign_on.mechanisms == ("ntlm",)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('search_base = "DC=x"', "search_base"),
+        ('kind = "ldap"', "controllers"),
+        ('kind = "ldap"\ncontrollers = ["ldaps://a"]\nbind_user = "x"', "bind_password_file"),
+    ],
+)
+def test_a_directory_table_that_does_not_fit(tmp_path: Path, table: str, words: str) -> None:
+    """Every line names the table and the key."""
+    _write(tmp_path, f"[directory]\n{table}\n")
+    assert _lines(tmp_path)[0].startswith("directory: ")
+    assert words in _lines(tmp_path)[0]

@@ -90,3 +90,14 @@ def test_repr_shows_no_password() -> None:
 def test_where_basic_may_be_used(use: BasicUse, secure: bool, address: str, allowed: bool) -> None:
     """In the clear only where it was configured."""
     assert use.allows(Channel(secure=secure), address) is allowed
+
+
+def test_A7_a_domain_is_not_asked_while_a_lock_holds() -> None:
+    """Guessing here would otherwise lock the account in the domain; the right password gets the same refusal."""
+    accounts = Accounts()
+    scheme = BasicScheme(accounts, PasswordGuessing(monotonic=Time()), is_remote=True)
+    for _ in range(20):
+        assert not _admits(scheme, "alice:wrong")
+    assert accounts.checks == 6
+    assert not _admits(scheme, f"alice:{PASSWORD}")
+    assert accounts.checks == 6

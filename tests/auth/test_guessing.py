@@ -147,3 +147,16 @@ def test_A7_spellings_of_one_login_share_their_failures(login: str) -> None:
 def test_A7_an_ipv6_host_counts_as_its_network(address: str, key: str) -> None:
     """A host cannot escape by using another address of its /64."""
     assert address_key(address) == key
+
+
+def test_is_locked_says_what_admits_would_do() -> None:
+    """Before the lock it holds for nobody; then for the account and address that failed, until it ends."""
+    time = Time()
+    guessing = PasswordGuessing(monotonic=time)
+    for _ in range(6):
+        assert not guessing.is_locked("alice", "192.0.2.1")
+        guessing.admits("alice", "192.0.2.1", proven=False)
+    assert guessing.is_locked("EXAMPLE\\ALICE", "192.0.2.1")
+    assert not guessing.is_locked("alice", "192.0.2.2")
+    time.seconds += 3
+    assert not guessing.is_locked("alice", "192.0.2.1")

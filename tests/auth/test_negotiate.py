@@ -10,7 +10,7 @@ import pytest
 import spnego
 from spnego._spnego import NegState, NegTokenInit, NegTokenResp, unpack_token
 
-from rmsserver.auth import Identity
+from rmsserver.auth import Identity, der
 from rmsserver.auth.guessing import PasswordGuessing
 from rmsserver.auth.mechanism import Accepted, Channel, ChannelBinding, Continue, Handshake, SignOnError
 from rmsserver.auth.negotiate import NegotiateHandshake
@@ -227,3 +227,11 @@ def test_malformed_tokens_are_refused(token: bytes) -> None:
     """Whatever does not parse is refused, not raised."""
     with pytest.raises(SignOnError):
         _handshake().step(token, client_address=HOME)
+
+
+def test_a_bare_token_of_a_mechanism_not_spoken_here() -> None:
+    """A Kerberos token without SPNEGO round it, where there is no Kerberos; and one of no mechanism at all."""
+    for oid in (KERBEROS, MS_KERBEROS, "1.2.3.4"):
+        token = der.write(der.APPLICATION_0, der.write(der.OBJECT_IDENTIFIER, der.oid_octets(oid)) + b"\x01\x00rest")
+        with pytest.raises(SignOnError, match="no mechanism in common"):
+            _handshake().step(token, client_address=HOME)
