@@ -27,6 +27,8 @@ from rmsserver.auth.ntlm import NTLMSSP_OID
 
 AUTHORIZATION_LIMIT_BYTES = 16 * 1024
 HANDSHAKE_LIMIT_S = 60.0
+IDENTITY_LIMIT_S = 600.0
+"""A connection may live for days; who signed on is asked again after this time, and might be disabled by then."""
 
 _log = structlog.get_logger()
 
@@ -90,6 +92,7 @@ class _Connection:
         # The web layer serves one request at a time; the lock holds even if it should not.
         self._lock = threading.Lock()
         self._identity: Identity | None = None
+        self._identity_until = 0.0
         self._pending: _Pending | None = None
         self._closed = False
 
@@ -101,6 +104,8 @@ class _Connection:
             pending, self._pending = self._pending, None
             if not self._may_bind(origin):
                 pending = self._identity = None
+            if self._authenticator.monotonic() >= self._identity_until:
+                self._identity = None
             if authorization is None:
                 return self._identity or self._offer(origin)
             self._identity = None
@@ -151,7 +156,7 @@ class _Connection:
         name = "NTLM" if scheme == "ntlm" else "Negotiate"
         if isinstance(result, Accepted):
             # Kept without the closing token, which belongs to this one answer.
-            self._identity = result.identity
+            self._identity, self._identity_until = result.identity, now + IDENTITY_LIMIT_S
             return replace(result.identity, confirmation=_header(name, result.token) if result.token else None)
         self._pending = pending
         return Challenge((_header(name, result.token),))

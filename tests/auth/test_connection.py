@@ -126,6 +126,18 @@ def test_A1_half_handshake_ends_after_a_minute() -> None:
         assert isinstance(_step(connection, answer), Identity) is accepted
 
 
+def test_identity_of_a_connection_ends_after_ten_minutes() -> None:
+    """Long connections sign on again; a request in between does not stretch the time."""
+    connection = _connection(_authenticator(time=(time := Time())))
+    _sign_on(connection)
+    for _ in range(2):
+        time.seconds += 299
+        assert isinstance(_step(connection, None), Identity)
+    time.seconds += 2
+    assert _step(connection, None) == ALL
+    assert isinstance(_sign_on(connection), Identity)
+
+
 def test_A1_scheme_may_not_change_in_between() -> None:
     """A challenge sent under Negotiate is not answered under NTLM."""
     connection = _connection()

@@ -309,3 +309,23 @@ def test_A5_mechanism_is_not_available_without_tls_where_binding_is_required() -
     assert mechanism.available(TLS)
     assert not mechanism.available(Channel())
     assert not mechanism.available(Channel(secure=True))
+
+
+class _Remote(HashVerifier):
+    is_remote = True
+
+
+def test_A7_a_domain_is_not_asked_while_a_lock_holds() -> None:
+    """Six wrong passwords reach it; those that follow do not, nor does the right one."""
+    accounts = Accounts()
+    mechanism = NtlmMechanism(
+        _Remote(accounts, ServerNames("EXAMPLE", "RMS")), PasswordGuessing(monotonic=Time()), now=lambda: NOW
+    )
+    for _ in range(20):
+        handshake, answer = _begun(mechanism)
+        answer.password = "wrong"
+        assert not _accepted(handshake, answer)
+    assert accounts.lookups == 6
+    handshake, answer = _begun(mechanism)
+    assert not _accepted(handshake, answer)
+    assert accounts.lookups == 6
