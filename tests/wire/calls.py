@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from tests.http_server import request
 from tests.soap_messages import (
     CERTIFICATION,
+    DECOMMISSION,
     ENVELOPE_11,
     ENVELOPE_12,
     LICENSING,
     PUBLISHING,
+    REPUBLISHING,
     SERVER,
     TEMPLATES,
     TYPE_11,
@@ -45,6 +47,13 @@ BETWEEN_SERVERS = {
     "Activate": (ACTIVATION, "certification/activation.asmx"),
 }
 """The same of the services that other servers and the first clients call: closed to everybody by default."""
+FOR_APPLICATIONS = {
+    "AcquirePreLicense": (LICENSING, "licensing/license.asmx"),
+    "Precertify": (CERTIFICATION, "certification/precertification.asmx"),
+    "EditIssuanceLicense": (REPUBLISHING, "licensing/editissuancelicense.asmx"),
+    "AcquireContentKey": (DECOMMISSION, "decommission/decommission.asmx"),
+}
+"""The same of [MS-RMSI], closed to everybody by default."""
 AGENT = "MSIPC;version=1.0.4349.3;AppName=WINWORD.EXE;AppVersion=16.0;AppArch=x86;OSName=Windows;OSVersion=10.0"
 
 
@@ -63,7 +72,7 @@ def call(
     person: str | None = "author",
 ) -> bytes:
     """A whole HTTP request. `person` signs on with Basic; None sends no Authorization."""
-    namespace, path = {**SERVICES, **BETWEEN_SERVERS}[operation]
+    namespace, path = {**SERVICES, **BETWEEN_SERVERS, **FOR_APPLICATIONS}[operation]
     body = envelope(
         f'<{operation} xmlns="{namespace}">{parameters}</{operation}>',
         header=version_data(namespace, minimum or version, version),
@@ -96,6 +105,43 @@ def acquire_license(*items: tuple[Sequence[str], Sequence[str]]) -> str:
         for racs, licenses in items
     )
     return f"<RequestParams>{inner}</RequestParams>"
+
+
+def acquire_pre_license(identities: Sequence[str], licenses: Sequence[str]) -> str:
+    strings = "".join(f"<string>{identity}</string>" for identity in identities)
+    return (
+        f"<RequestParams><AcquirePreLicenseParams><LicenseeIdentities>{strings}</LicenseeIdentities>"
+        f"<IssuanceLicense>{certificates(licenses)}</IssuanceLicense></AcquirePreLicenseParams></RequestParams>"
+    )
+
+
+def precertify(*names: str, sid: str | None = None) -> str:
+    """One PrecertifyParams for each name; with the SID in each where it is given."""
+    identification = (
+        f"<Identification><AuthenticationMode>Windows</AuthenticationMode><Id>{sid}</Id></Identification>"
+        if sid is not None
+        else ""
+    )
+    inner = "".join(
+        f"<PrecertifyParams>{f'<UserName>{name}</UserName>' if name else ''}{identification}</PrecertifyParams>"
+        for name in names
+    )
+    return f"<requestParams>{inner}</requestParams>"
+
+
+def edit_issuance_license(signed: str, unsigned: str) -> str:
+    return (
+        f"<RequestParams><EditIssuanceLicenseParams><SignedIssuanceLicense>{signed}</SignedIssuanceLicense>"
+        f"<UnsignedIssuanceLicense>{unsigned}</UnsignedIssuanceLicense></EditIssuanceLicenseParams></RequestParams>"
+    )
+
+
+def acquire_content_key(*chains: Sequence[str]) -> str:
+    inner = "".join(
+        f"<AcquireContentKeyParams><IssuanceLicense>{certificates(chain)}</IssuanceLicense></AcquireContentKeyParams>"
+        for chain in chains
+    )
+    return f"<paramsSoap>{inner}</paramsSoap>"
 
 
 def acquire_issuance_license(*texts: str) -> str:

@@ -221,7 +221,7 @@ CASES: dict[type[RmsError], list[Callable[[], Ask]]] = {
 
 
 TO_COME = {
-    # [MS-RMSI] 3.2 to 3.5: publishing for applications, pre-licensing, decommissioning
+    # [MS-RMSI] 3.2 to 3.5: in test_faults_rmsi.py
     errors.ClusterNotDecommissioned,
     errors.DrmsArgument,
     errors.ServerRepublishIllegal,
