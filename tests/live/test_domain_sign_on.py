@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import http.client
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ pytest.importorskip("gssapi", reason="gssapi is not installed (extra [ad])")
 from rmsserver.auth.kerberos import KerberosSettings, TicketAcceptor
 from rmsserver.auth.mechanism import SignOnError
 from tests.live import people
-from tests.live.domain_server import LICENSING, SERVICE, DomainServer, free_port
+from tests.live.domain_server import LICENSING, LIFETIME_S, SERVICE, DomainServer, free_port
 from tests.live.samba import Domain
 from tests.live.tickets import KERBEROS, SPNEGO, Client, service_key, sid_octets, with_end, with_forged_pac
 
@@ -270,3 +271,22 @@ def test_A5_not_offered_without_tls(domain: Domain, tmp_path: Path) -> None:
         assert (status, [offer.split()[0] for offer in offers]) == (401, ["Basic"])
         assert Connection(plain).post("Negotiate", Client(plain.tickets("alice"), SERVICE).token())[0] == 401
         assert Connection(plain).post("NTLM", _ntlm().step() or b"")[0] == 401
+
+
+# --- a controller that hangs --------------------------------------------------------------------------------------------
+
+
+def test_K6_hung_controller_is_a_fault_in_time(server: DomainServer) -> None:
+    """Each way to sign on answers 503 within five seconds or so, no failure is counted, and all is well when it is back."""
+    token = Client(server.tickets("alice"), SERVICE).token()
+    time.sleep(LIFETIME_S)
+    with server.domain.controllers[0].frozen():
+        for scheme, octets in (("Negotiate", token), ("Basic", _basic("alice"))):
+            begun = time.monotonic()
+            assert Connection(server).post(scheme, octets)[0] == 503
+            assert time.monotonic() - begun < 5.5
+    deadline = time.monotonic() + 20
+    while Connection(server).post("Basic", _basic("alice"))[0] != SIGNED_ON:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert Connection(server).exchange("NTLM", _ntlm()) == SIGNED_ON

@@ -113,3 +113,16 @@ def test_an_outsider_is_refused(server: DomainServer, plan: Path) -> None:
     done = server.client("carol", "open", plan.name)
     assert done.returncode != 0
     assert SECRET not in done.stdout
+
+
+def test_A4_the_client_binds_itself_to_tls(domain: Domain, tmp_path: Path) -> None:
+    """Where extended protection is required the client signs on all the same, by Kerberos and by NTLM."""
+    bound = DomainServer(domain, tmp_path, free_port(), tls=True)
+    bound.create(channel_binding="required", basic="never")
+    words = ("bootstrap", "--url", bound.url, "--ca", str(domain.certificate_authority))
+    with bound.serving():
+        tickets = f"FILE:{bound.tickets('alice')}"
+        done = bound.client("alice", *words, password=None, KRB5CCNAME=tickets)
+        assert done.returncode == 0, done.stderr + bound.log
+        done = bound.client("bob", *words, "--user", "RMSTEST\\bob")
+        assert done.returncode == 0, done.stderr + bound.log
