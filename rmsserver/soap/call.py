@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rmsserver.ports import Ports
+from rmsserver.ports import Ports, SoapMessage
 from rmsserver.soap.operations import Operation, Operations, Query
 from rmsserver.soap.surfaces import Surfaces
 from rmsserver.state import RequestContext, ServerState
@@ -31,6 +31,8 @@ class Call:
     cuts: tuple[str, ...]
     surfaces: Surfaces
     types: Mapping[str, type[Any]]
+    message: SoapMessage
+    """The whole request as it came, for the one service that passes it on."""
 
     def ask(self, operation: Operation[_Request, _Result], request: _Request) -> _Result:
         return operation(request, self.caller, self.state, self.ports, self.now)

@@ -9,6 +9,7 @@ import structlog
 from lxml import etree
 
 from rmsserver.errors import RmsError, UnauthorizedAccess
+from rmsserver.ports import SoapMessage
 from rmsserver.soap.call import Call, Handler
 from rmsserver.soap.envelope import (
     SOAP_11,
@@ -34,8 +35,8 @@ from rmsserver.xrml.values import Version
 
 _log = structlog.get_logger()
 
-_FREE_CONTENT = frozenset({"ApplicationData"})
-"""Elements of any XML that hold what an application likes, not one document (3.4.4.1.2.3)."""
+_FREE_CONTENT = frozenset({"ApplicationData", "HidXml"})
+"""Elements of any XML that hold what an application or client likes, not one document (3.4.4.1.2.3, 3.2.4.1.2.3)."""
 
 
 def _every_operation(_name: str) -> bool:
@@ -133,8 +134,10 @@ class SoapDispatcher:
             cuts=exchange.envelope.cuts,
             surfaces=Surfaces(),
             types=spyne.types,
+            message=exchange.message(),
         )
-        return exchange.success(spyne.serve(context, call))
+        answer = spyne.serve(context, call)
+        return exchange.passed_on(answer) if isinstance(answer, SoapMessage) else exchange.success(answer)
 
 
 class _Exchange:
@@ -159,6 +162,9 @@ class _Exchange:
 
     def caller(self) -> RequestContext:
         return self._caller
+
+    def message(self) -> SoapMessage:
+        return SoapMessage(self._request.content_type, self._request.body, self._request.soap_action)
 
     def read(self) -> None:
         """Everything up to the operation's parameters: version first (the fault order of the rulings)."""
@@ -196,6 +202,11 @@ class _Exchange:
 
     def success(self, body: bytes) -> SoapAnswer:
         return SoapAnswer(200, self._content_type, body, self.operation_name, "ok")
+
+    def passed_on(self, answer: SoapMessage) -> SoapAnswer:
+        """What another server answered, octet for octet."""
+        outcome = "ok" if answer.status == 200 else "fault passed on"
+        return SoapAnswer(answer.status, answer.content_type, answer.body, self.operation_name, outcome)
 
     def fault(self, error: Exception) -> SoapAnswer:
         if isinstance(error, RmsError) and error.detail:

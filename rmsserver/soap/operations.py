@@ -22,6 +22,7 @@ from rmsserver.operations.acquire_pre_license import (
     AcquirePreLicenseResult,
     acquire_pre_license,
 )
+from rmsserver.operations.activate import ActivateRequest, activate
 from rmsserver.operations.certify import CertifyRequest, CertifyResult, certify
 from rmsserver.operations.edit_issuance_license import (
     EditIssuanceLicenseRequest,
@@ -55,7 +56,7 @@ from rmsserver.operations.templates import (
     acquire_template_information,
     acquire_templates,
 )
-from rmsserver.ports import Ports
+from rmsserver.ports import Ports, SoapMessage
 from rmsserver.state import RequestContext, ServerState
 
 _Request = TypeVar("_Request", contravariant=True)
@@ -96,6 +97,7 @@ class Operations:
     find_service_locations: Operation[FindServiceLocationsRequest, tuple[ServiceLocation, ...]] = find_service_locations
     get_server_info: Operation[GetServerInfoRequest, str] = get_server_info
     is_principal_member_of: Operation[IsPrincipalMemberOfRequest, IsPrincipalMemberOfResult] = is_principal_member_of
+    activate: Operation[ActivateRequest, SoapMessage] = activate
     enroll: Operation[EnrollRequest, tuple[str, ...]] = enroll
     sub_enroll: Operation[SubEnrollRequest, tuple[str, ...]] = sub_enroll
     acquire_template_information: Query[TemplateInformation] = acquire_template_information

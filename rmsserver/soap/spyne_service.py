@@ -19,6 +19,7 @@ from spyne.protocol.soap.soap11 import Soap11
 from spyne.protocol.soap.soap12 import Soap12
 from spyne.server import ServerBase
 
+from rmsserver.ports import SoapMessage
 from rmsserver.soap.call import Call, Handler
 from rmsserver.soap.envelope import SOAP_11, SOAP_12, Envelope, SoapVersion
 from rmsserver.soap.errors import SoapClientError
@@ -157,10 +158,13 @@ class SpyneService:
             raise SoapClientError("The request does not fit the operation.") from None
         return context
 
-    def serve(self, context: MethodContext, call: Call) -> bytes:
-        """Call the handler and write its answer."""
+    def serve(self, context: MethodContext, call: Call) -> bytes | SoapMessage:
+        """Call the handler and write its answer; a message that a handler passes on stays as it is."""
         context.udc = call
-        context.out_object = [context.descriptor.service_class.call_wrapper(context)]
+        result = context.descriptor.service_class.call_wrapper(context)
+        if isinstance(result, SoapMessage):
+            return result
+        context.out_object = [result]
         if context.descriptor.out_header:
             context.out_header = call.new(_HEADER, MinimumVersion=str(MINIMUM), MaximumVersion=self._maximum)
         context.out_protocol.serialize(context, context.out_protocol.RESPONSE)

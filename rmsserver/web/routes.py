@@ -9,6 +9,7 @@ from types import MappingProxyType
 BASE = "/_wmcs"
 
 _PATHS = {
+    "ActivationProxyWebService": ("/certification/Activation.asmx",),
     "CertificationWebService": (
         "/certification/certification.asmx",
         "/certification/ServerCertification.asmx",
@@ -38,6 +39,14 @@ class Route:
 
     path: str
     service: str
+
+
+EXTERNAL_DIRECTORIES = ("/certificationexternal/", "/licensingexternal/")
+"""Below the base path: the paths of federation, and of federation alone ([MS-RMPR] 3.1.4.2)."""
+
+
+def is_external(route: Route) -> bool:
+    return route.path.lower().startswith(EXTERNAL_DIRECTORIES)
 
 
 ROUTES: Mapping[str, Route] = MappingProxyType(

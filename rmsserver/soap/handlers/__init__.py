@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rmsserver.soap.call import Handler
 from rmsserver.soap.handlers import (
+    activation,
     certification,
     decommission,
     enrollment,
@@ -19,6 +20,7 @@ from rmsserver.soap.handlers import (
 from rmsserver.soap.handlers import license as licensing
 
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
+    "ActivationProxyWebService": activation.HANDLERS,
     "CertificationWebService": certification.HANDLERS,
     "DecommissionService": decommission.HANDLERS,
     "EnrollService": enrollment.ENROLL,
