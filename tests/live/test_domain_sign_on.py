@@ -9,6 +9,7 @@ import http.client
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,15 @@ def test_A8_replayed_ap_req(server: DomainServer) -> None:
     token = Client(server.tickets("alice"), SERVICE).token()
     assert Connection(server).post("Negotiate", token)[0] == SIGNED_ON
     assert "replay" in _refusal(server, token)
+
+
+def test_A8_ap_req_that_comes_six_times_at_once(server: DomainServer) -> None:
+    """However the worker threads meet, one of them signs on."""
+    token = Client(server.tickets("alice"), SERVICE).token()
+    connections = [Connection(server) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        statuses = [status for status, _ in pool.map(lambda c: c.post("Negotiate", token), connections)]
+    assert sorted(statuses) == [401] * 5 + [SIGNED_ON]
 
 
 def test_A8_ticket_for_another_service_of_the_same_account(server: DomainServer) -> None:
