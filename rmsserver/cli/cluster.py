@@ -55,7 +55,7 @@ def init(
     if (home / FILE_NAME).exists() or (home / "certificates").exists():
         raise OperatorError(f"there is a cluster in {home} already: name another --home")
     configuration(home)
-    source, passphrase = _new_passphrase(passphrase_file)
+    source, passphrase = new_passphrase(passphrase_file)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = _settings(source, passphrase_file, base)
     new = NewCluster(base, extranet, CryptoMode(int(crypto_mode)), name, directory_name or default_directory_name(base))
@@ -84,7 +84,7 @@ def _url(option: str, text: str) -> str:
         raise OperatorError(f"{option}: {error}") from None
 
 
-def _new_passphrase(path: Path | None) -> tuple[str, str]:
+def new_passphrase(path: Path | None) -> tuple[str, str]:
     """(source for the configuration file, passphrase)."""
     if path is not None:
         if not path.exists():
@@ -107,10 +107,8 @@ def _new_passphrase(path: Path | None) -> tuple[str, str]:
 def _settings(source: str, passphrase_file: Path | None, base_url: str) -> str:
     lines = [
         "# One server process of this cluster. Every key: docs/operator-guide.md. What all servers share: rmsserver config.",
-        f'passphrase_source = "{source}"',
+        passphrase_settings(source, passphrase_file).rstrip(),
     ]
-    if passphrase_file is not None:
-        lines.append(f"passphrase_file = {_toml_string(str(passphrase_file.absolute()))}")
     if _is_loopback(urlsplit(base_url).hostname or ""):
         lines += [
             "",
@@ -119,6 +117,14 @@ def _settings(source: str, passphrase_file: Path | None, base_url: str) -> str:
             'basic = "secure-or-loopback"',
         ]
     return "\n".join(lines) + "\n"
+
+
+def passphrase_settings(source: str, passphrase_file: Path | None) -> str:
+    """The lines of rmsserver.toml that say where the passphrase comes from."""
+    lines = [f'passphrase_source = "{source}"\n']
+    if passphrase_file is not None:
+        lines.append(f"passphrase_file = {_toml_string(str(passphrase_file.absolute()))}\n")
+    return "".join(lines)
 
 
 def _toml_string(text: str) -> str:

@@ -2,13 +2,24 @@
 of its home.
 
 A chain file holds documents one after the other, leaf first, unchanged. Key files hold what the master key
-wrapped, bound to their own name. The master key file changes its name with each passphrase, so a crash leaves
-the old or the new one.
+wrapped, bound to their own name. Whatever is replaced gets a new name (a role and a GUID), so that a change happens
+at once, with the manifest, and a crash leaves the old or the new one.
+
+    master-GUID.json                       the master key under the passphrase
+    licensor[-GUID].xrml, .key             the own SLC chain and key
+    machine-issuer[-GUID].xrml, .key       the own SPC issuer
+    former-GUID.xrml, .key                 own SLCs of the past
+    ROLE[-GUID].key                        keys above the SLC (fields of ClusterKeys)
+    domain-GUID.xrml, .key, .json          an imported publishing domain; its templates in domain-templates-GUID.xrml
+    management-GUID.pem, .key              the management certificate
+    trusted-machine-issuer-GUID.xrml       from `rmsserver spc trust`
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
+import json
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +28,7 @@ from pathlib import Path
 
 from rmsserver.errors import OperatorError
 from rmsserver.ports import UnwrapError
-from rmsserver.state import Licensor
+from rmsserver.state import Licensor, TrustedLicensingServer
 from rmsserver.stores import file_set
 from rmsserver.stores.trust_anchors import production_anchors
 from rmsserver.stores.wrapping import MasterKey, ScryptCost, open_master_key
@@ -25,12 +36,31 @@ from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.files import decode_documents, split_documents
 from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind
 from rmsserver.xrml.keys import KeyId, PrivateKey, PublicKey
+from rmsserver.xrml.template import RightsTemplate
+from rmsserver.xrml.values import Guid
 
 DIRECTORY = "certificates"
 _PURPOSE = "certificate key"
 _MASTER = re.compile(r"master-[0-9a-f-]{36}\.json")
 _TRUSTED = re.compile(r"trusted-machine-issuer-[0-9a-f-]{36}\.xrml")
 _FORMER = re.compile(r"former-[0-9a-f-]{36}\.xrml")
+_DOMAIN = re.compile(r"domain-([0-9a-f-]{36})\.xrml")
+_MANAGEMENT = re.compile(r"management-[0-9a-f-]{36}\.pem")
+
+
+@dataclass(frozen=True)
+class StoredPublishingDomain:
+    """An imported trusted publishing domain. `templates` are signed by its own key."""
+
+    id: Guid
+    name: str
+    imported: dt.datetime
+    licensor: Licensor
+    templates: tuple[RightsTemplate, ...] = ()
+
+    @property
+    def server(self) -> TrustedLicensingServer:
+        return TrustedLicensingServer(self.licensor, {template.guid: template for template in self.templates})
 
 
 @dataclass(frozen=True)
@@ -44,6 +74,7 @@ class Certificates:
     """Issuers from `rmsserver spc trust FILE`."""
     root: PublicKey
     """The own root: the key in the ISSUER of the SLC chain's last certificate."""
+    publishing_domains: tuple[StoredPublishingDomain, ...] = ()
     hierarchy_keys: Mapping[str, bytes] = field(repr=False, default_factory=dict)
     """Wrapped keys above the SLC by file name; `CertificateStore.hierarchy_key` opens one."""
 
@@ -113,30 +144,33 @@ class CertificateStore:
     def load(self) -> Certificates:
         """Read and check everything. Call again when configuration moved."""
         files = file_set.read(self._directory)
-        licensor = self._licensor(files, "licensor")
+        licensor = self._licensor(files, _stem(files, "licensor"))
+        issuer = _find(files, "machine-issuer", ".xrml")
         root = IssuingCertificate.read(licensor.chain[-1]).issuer.public_key
         return Certificates(
             licensor,
-            self._licensor(files, "machine-issuer") if "machine-issuer.xrml" in files else None,
+            self._licensor(files, issuer) if issuer else None,
             tuple(
                 self._licensor(files, name.removesuffix(".xrml")) for name in sorted(filter(_FORMER.fullmatch, files))
             ),
             tuple(_read_chain(files, name)[0][0] for name in sorted(filter(_TRUSTED.fullmatch, files))),
             root,
+            self._publishing_domains(files),
             {
                 name: data
                 for name, data in files.items()
-                if name.endswith(".key") and name.removesuffix(".key") + ".xrml" not in files
+                if name.endswith(".key")
+                and not {name.removesuffix(".key") + ".xrml", name.removesuffix(".key") + ".pem"} & files.keys()
             },
         )
 
     def hierarchy_key(self, role: str) -> PrivateKey:
         """A private key above the SLC, for example `root` or `enrollment_service`."""
-        name = role.replace("_", "-") + ".key"
         files = file_set.read(self._directory)
-        if name not in files:
+        stem = _find(files, role.replace("_", "-"), ".key")
+        if stem is None:
             raise OperatorError(f"the store holds no key {role}: it may be kept elsewhere")
-        return self._key(files, name)
+        return self._key(files, stem + ".key")
 
     def trust_machine_issuer(self, data: bytes) -> IssuingCertificate:
         """Add the SPC issuer that a file of documents begins with; its key is then accepted above machine
@@ -156,11 +190,141 @@ class CertificateStore:
         file_set.change(self._directory, add={name: issuer.text.encode()})
         return issuer
 
+    def copy_files(self, passphrase: str) -> dict[str, bytes]:
+        """Every file, for a backup: the master key sealed under `passphrase` in the place of the present one."""
+        files = file_set.read(self._directory)
+        old, _ = _master_file(files)
+        del files[old]
+        return files | {f"master-{uuid.uuid4()}.json": self.master_key.seal(passphrase).encode()}
+
+    @classmethod
+    def restore(cls, home: Path, files: Mapping[str, bytes], old: str, new: str) -> CertificateStore:
+        """Make the store from `copy_files`, from then on under the passphrase `new`; it is read and checked whole."""
+        name, sealed = _master_file(files)
+        master_key = open_master_key(sealed.decode(errors="replace"), old)
+        kept = {other: data for other, data in files.items() if other != name}
+        file_set.create(home / DIRECTORY, kept | {f"master-{uuid.uuid4()}.json": master_key.seal(new).encode()})
+        store = cls(home / DIRECTORY, master_key)
+        store.load()
+        return store
+
     def change_passphrase(self, passphrase: str, cost: ScryptCost | None = None) -> None:
         """Seal the master key under another passphrase; nothing else is written."""
         old, _ = _master_file(file_set.read(self._directory))
         sealed = self.master_key.seal(passphrase, cost).encode()
         file_set.change(self._directory, add={f"master-{uuid.uuid4()}.json": sealed}, remove=frozenset({old}))
+
+    # --- other keys in the place of the own ones ------------------------------------------------------------
+
+    def install_licensor(
+        self,
+        chain: Sequence[str],
+        key: PrivateKey,
+        *,
+        machine_chain: Sequence[str] = (),
+        keys: Mapping[str, PrivateKey] | None = None,
+    ) -> None:
+        """Make another SLC the own one, in one step.
+
+        With another key the present one becomes a former licensor; a former licensor or an imported domain that has
+        the new key is one no longer. `machine_chain` and `keys` (by role, as in `create`) replace those, where given.
+        """
+        files = file_set.read(self._directory)
+        stem = _stem(files, "licensor")
+        present = self._licensor(files, stem)
+        add = self._licensor_files("licensor", chain, key)
+        remove = {stem + ".xrml", stem + ".key"}
+        if present.key.public != key.public:
+            add |= self._licensor_files("former", present.chain, present.key)
+            remove |= self._files_with_key(files, key.public)
+        replaced = dict(keys or {})
+        if machine_chain:
+            add |= self._licensor_files("machine-issuer", machine_chain, replaced.pop("machine_issuer"))
+            old = _find(files, "machine-issuer", ".xrml")
+            remove |= {old + ".xrml", old + ".key"} if old else set()
+        for role, other in replaced.items():
+            old = _find(files, role.replace("_", "-"), ".key")
+            remove |= {old + ".key"} if old else set()
+            add |= self._key_file(f"{role.replace('_', '-')}-{uuid.uuid4()}", other)
+        file_set.change(self._directory, add=add, remove=frozenset(remove))
+
+    # --- imported publishing domains ------------------------------------------------------------------------
+
+    def add_publishing_domain(self, domain: StoredPublishingDomain) -> None:
+        """Keep an imported domain, its key wrapped (threat K1), in one step."""
+        details = {"name": domain.name, "imported": domain.imported.isoformat()}
+        stem = f"domain-{domain.id}"
+        add = {
+            stem + ".xrml": "".join(domain.licensor.chain).encode(),
+            stem + ".json": json.dumps(details).encode(),
+            **self._key_file(stem, domain.licensor.key),
+        }
+        if domain.templates:
+            texts = "".join(template.text for template in domain.templates)
+            add[f"domain-templates-{domain.id}.xrml"] = texts.encode()
+        file_set.change(self._directory, add=add)
+
+    def remove_publishing_domain(self, domain: Guid) -> None:
+        """Forget a domain and its key: its documents do not open here any more."""
+        names = _domain_files(domain) & file_set.read(self._directory).keys()
+        if not names:
+            raise OperatorError(f"there is no trusted publishing domain {domain}: see `rmsserver tpd list`")
+        file_set.change(self._directory, add={}, remove=frozenset(names))
+
+    # --- the management certificate -------------------------------------------------------------------------
+
+    def management_identity(self) -> tuple[bytes, bytes] | None:
+        """Certificate (PEM) and private key (PKCS#8 DER); None where it was never needed."""
+        files = file_set.read(self._directory)
+        names = sorted(filter(_MANAGEMENT.fullmatch, files))
+        if not names:
+            return None
+        name = names[0].removesuffix(".pem") + ".key"
+        try:
+            return files[names[0]], self.master_key.unwrap(_PURPOSE, name, files[name])
+        except (KeyError, UnwrapError):
+            raise OperatorError(f"{name} is missing or was changed: restore the directory from a backup") from None
+
+    def add_management_identity(self, certificate: bytes, key: bytes) -> None:
+        stem = f"management-{uuid.uuid4()}"
+        wrapped = self.master_key.wrap(_PURPOSE, stem + ".key", key)
+        file_set.change(self._directory, add={stem + ".pem": certificate, stem + ".key": wrapped})
+
+    # --- files ----------------------------------------------------------------------------------------------
+
+    def _publishing_domains(self, files: Mapping[str, bytes]) -> tuple[StoredPublishingDomain, ...]:
+        ids = [Guid(match.group(1)) for match in map(_DOMAIN.fullmatch, sorted(files)) if match]
+        return tuple(self._publishing_domain(files, domain) for domain in ids)
+
+    def _publishing_domain(self, files: Mapping[str, bytes], domain: Guid) -> StoredPublishingDomain:
+        templates = files.get(f"domain-templates-{domain}.xrml", b"")
+        try:
+            details = json.loads(files[f"domain-{domain}.json"])
+            name, imported = str(details["name"]), dt.datetime.fromisoformat(details["imported"])
+            texts = split_documents(decode_documents(templates)) if templates else []
+            read = tuple(RightsTemplate.read(text) for text in texts)
+        except (KeyError, ValueError, TypeError, XrmlError):
+            raise OperatorError(f"domain-{domain} is damaged: restore the directory from a backup") from None
+        return StoredPublishingDomain(domain, name, imported, self._licensor(files, f"domain-{domain}"), read)
+
+    def _licensor_files(self, role: str, chain: Sequence[str], key: PrivateKey) -> dict[str, bytes]:
+        stem = f"{role}-{uuid.uuid4()}"
+        return {stem + ".xrml": "".join(chain).encode(), **self._key_file(stem, key)}
+
+    def _key_file(self, stem: str, key: PrivateKey) -> dict[str, bytes]:
+        return {stem + ".key": self.master_key.wrap(_PURPOSE, stem + ".key", key.to_der())}
+
+    def _files_with_key(self, files: Mapping[str, bytes], key: PublicKey) -> set[str]:
+        """The files of former licensors and imported domains that have this key."""
+        found: set[str] = set()
+        for name in filter(_FORMER.fullmatch, files):
+            stem = name.removesuffix(".xrml")
+            if self._licensor(files, stem).key.public == key:
+                found |= {name, stem + ".key"}
+        for domain in self._publishing_domains(files):
+            if domain.licensor.key.public == key:
+                found |= _domain_files(domain.id) & files.keys()
+        return found
 
     def _licensor(self, files: Mapping[str, bytes], stem: str) -> Licensor:
         chain, texts = _read_chain(files, stem + ".xrml")
@@ -187,6 +351,23 @@ def _read_chain(files: Mapping[str, bytes], name: str) -> tuple[tuple[IssuingCer
     except (KeyError, XrmlError) as error:
         raise OperatorError(f"{name} is missing or holds no valid chain ({error}): restore it from a backup") from None
     return chain, texts
+
+
+def _find(files: Mapping[str, bytes], role: str, suffix: str) -> str | None:
+    """The name without suffix of the file that has this role, with or without a GUID."""
+    pattern = re.compile(re.escape(role) + r"(-[0-9a-f]{8}-[0-9a-f-]{27})?" + re.escape(suffix))
+    found = list(filter(pattern.fullmatch, files))
+    if len(found) > 1:
+        raise OperatorError(f"the store holds {role}{suffix} twice: restore the directory from a backup")
+    return found[0].removesuffix(suffix) if found else None
+
+
+def _stem(files: Mapping[str, bytes], role: str) -> str:
+    return _find(files, role, ".xrml") or role
+
+
+def _domain_files(domain: Guid) -> set[str]:
+    return {f"domain-{domain}.{suffix}" for suffix in ("xrml", "key", "json")} | {f"domain-templates-{domain}.xrml"}
 
 
 def _master_file(files: Mapping[str, bytes]) -> tuple[str, bytes]:

@@ -44,6 +44,7 @@ def make_state(certificates: Certificates, stored: StoredConfiguration) -> Serve
         cryptographic_mode=certificates.licensor.mode,
         machine_issuer=certificates.machine_issuer,
         former_licensors=certificates.former_licensors,
+        trusted_licensing_servers=tuple(domain.server for domain in certificates.publishing_domains),
         trusted_rac_issuers={**own, **{key_id: key for key_id, (key, _) in foreign.items()}},
         trusted_user_domains={key_id: domain for key_id, (_, domain) in foreign.items()},
         trusted_machine_issuers=certificates.trusted_machine_issuers,

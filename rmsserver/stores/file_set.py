@@ -26,7 +26,7 @@ from rmsserver.errors import OperatorError
 MANIFEST = "manifest.json"
 LOCK = "lock"
 FORMAT = 1
-_NAME = re.compile(r"[a-z]+(-[a-z]+)*(-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?\.(xrml|key|json)")
+_NAME = re.compile(r"[a-z]+(-[a-z]+)*(-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?\.(xrml|key|json|pem)")
 """Fixed words, then perhaps a GUID: nothing a caller chose ends up in a path (threat N4)."""
 
 
@@ -69,6 +69,11 @@ def change(directory: Path, *, add: Mapping[str, bytes], remove: frozenset[str] 
         for name in remove & present.keys():
             (directory / name).unlink()
         _sync(directory)
+
+
+def is_name(name: str) -> bool:
+    """May a file of the set be called so?"""
+    return _NAME.fullmatch(name) is not None
 
 
 def check_private(path: Path) -> None:

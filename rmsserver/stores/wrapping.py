@@ -28,7 +28,7 @@ from rmsserver.ports import UnwrapError
 _VERSION = b"\x01"
 _NONCE_LENGTH = 12
 _KEY_LENGTH = 32
-_MAX_COST = 2**20
+MAX_COST = 2**20
 """scrypt with r=8 takes 1 KiB for each unit of cost: a changed file must not ask for more than 1 GiB."""
 
 
@@ -86,7 +86,7 @@ class MasterKey:
         salt = secrets.token_bytes(16)
         nonce = secrets.token_bytes(_NONCE_LENGTH)
         parameters = {"kdf": "scrypt", "n": cost.n, "r": cost.r, "p": cost.p, "salt": salt.hex()}
-        sealed = AESGCM(_stretch(passphrase, salt, cost)).encrypt(nonce, self._secret, _canonical(parameters))
+        sealed = AESGCM(stretch(passphrase, salt, cost)).encrypt(nonce, self._secret, _canonical(parameters))
         return json.dumps({"format": 1, **parameters, "nonce": nonce.hex(), "key": sealed.hex()}, indent=1) + "\n"
 
     def _derive(self, use: str, purpose: str) -> bytes:
@@ -103,15 +103,16 @@ def open_master_key(text: str, passphrase: str) -> MasterKey:
         cost = ScryptCost(int(fields["n"]), int(fields["r"]), int(fields["p"]))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise OperatorError("the master key file is damaged: restore it from a backup") from None
-    if fields.get("format") != 1 or fields["kdf"] != "scrypt" or cost.n > _MAX_COST or cost.r > 8 or cost.p > 4:
+    if fields.get("format") != 1 or fields["kdf"] != "scrypt" or cost.n > MAX_COST or cost.r > 8 or cost.p > 4:
         raise OperatorError("the master key file has a format this version does not know: restore it or upgrade")
     try:
-        return MasterKey(AESGCM(_stretch(passphrase, salt, cost)).decrypt(nonce, sealed, _canonical(parameters)))
+        return MasterKey(AESGCM(stretch(passphrase, salt, cost)).decrypt(nonce, sealed, _canonical(parameters)))
     except (InvalidTag, ValueError):
         raise OperatorError("the passphrase is wrong (or the master key file is damaged): try again") from None
 
 
-def _stretch(passphrase: str, salt: bytes, cost: ScryptCost) -> bytes:
+def stretch(passphrase: str, salt: bytes, cost: ScryptCost) -> bytes:
+    """32 bytes from a password. Raises ValueError for parameters that scrypt does not know."""
     return Scrypt(salt=salt, length=_KEY_LENGTH, n=cost.n, r=cost.r, p=cost.p).derive(passphrase.encode())
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -80,6 +81,24 @@ def _connect(path: Path) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """A consistent copy of a database that may be in use, as one file without journals. Raises sqlite3.Error, OSError.
+
+    Ready keys are left out: one that was handed out since must not be handed out again (threat C7).
+    """
+    create_file(target)
+    with (
+        closing(sqlite3.connect(f"file:{quote(str(source.absolute()))}?mode=rw", uri=True)) as original,
+        closing(sqlite3.connect(target, isolation_level=None)) as copy,
+    ):
+        # All pages in one step: in one transaction, so writers meanwhile neither wait nor show.
+        original.backup(copy, pages=-1)
+        copy.execute("PRAGMA secure_delete=ON").close()
+        copy.execute("DELETE FROM key_pool").close()
+        copy.execute("PRAGMA journal_mode=DELETE").close()
+        copy.execute("VACUUM").close()
 
 
 def _begin(connection: Connection) -> None:
