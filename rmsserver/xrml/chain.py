@@ -12,6 +12,7 @@ Rules of this module:
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from rmsserver.xrml.spc import SecurityProcessorCertificate
 
 MAX_CHAIN = 100
 MAX_ISSUERS = 8
+_REMEMBERED_LENGTH = 16_384
+"""Characters of the largest licensor certificate that is remembered; genuine ones have a third of that."""
 CLC_TOLERANCE = dt.timedelta(days=1)
 _BODY_TYPE = re.compile(r'<XrML(?: [a-z]+="[^"<>]*")*><BODY type="([^"<>&\t\r\n]*)"')
 
@@ -161,10 +164,17 @@ def find_licensor(license_: PublishingLicense, texts: Sequence[str]) -> ClientLi
 
 
 def _licensor_certificate(text: str) -> ClientLicensorCertificate:
+    read = _read_once if len(text) <= _REMEMBERED_LENGTH else ClientLicensorCertificate.read
     try:
-        return ClientLicensorCertificate.read(text)
+        return read(text)
     except XrmlError:
         raise ChainError("a licensor certificate is malformed") from None
+
+
+@functools.lru_cache(maxsize=128)
+def _read_once(text: str) -> ClientLicensorCertificate:
+    """An author's certificate comes with all she writes. What it says is remembered, never what it is worth."""
+    return ClientLicensorCertificate.read(text)
 
 
 def close_server_chain(leaf: Document, issuers: Sequence[IssuingCertificate], roots: Mapping[KeyId, PublicKey]) -> None:

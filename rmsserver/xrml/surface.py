@@ -25,6 +25,7 @@ MAX_TAG_BYTES = 16_384
 
 _BLANKS = " \t\r\n"
 """White space as XML knows it; `str.isspace` knows more."""
+_SLASH = ord("/")
 _TAG_END = re.compile(rb"""<[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
 
 
@@ -123,6 +124,8 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
     pending: list[str] = []
     names: set[str] = set()
     """Names that were found acceptable: there are few, and each stands many times."""
+    attribute_sets: dict[tuple[str, ...], dict[str, str]] = {}
+    """The same for attributes with their values; elements share them, and nobody changes them."""
     count = 0
 
     def refuse_text_beside_elements() -> None:
@@ -140,9 +143,14 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
                 raise XrmlSyntaxError("an element has a prefix or too long a name")
             names.add(name)
         at = parser.CurrentByteIndex
-        pairs = _attributes(attributes) if attributes else {}
-        inner_start = _tag_end(source, at) if attributes else source.index(b">", at) + 1
-        element = Element(name, pairs, source, at, inner_start)
+        if attributes:
+            listed = tuple(attributes)
+            pairs = attribute_sets.get(listed)
+            if pairs is None:
+                pairs = attribute_sets[listed] = _attributes(attributes)
+            element = Element(name, pairs, source, at, _tag_end(source, at))
+        else:
+            element = Element(name, {}, source, at, source.index(b">", at) + 1)
         if stack:
             if pending:
                 refuse_text_beside_elements()
@@ -159,7 +167,7 @@ def parse(text: str, *, limit: int = 8 * 1024 * 1024) -> Element:
             else:
                 element.text = "".join(pending)
                 pending.clear()
-        if source[element.inner_start - 2 : element.inner_start] == b"/>":
+        if source[element.inner_start - 2] == _SLASH:
             element.inner_end = element.end = element.inner_start
         else:
             element.inner_end = parser.CurrentByteIndex
