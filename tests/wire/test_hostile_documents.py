@@ -129,7 +129,7 @@ def sound(text: str) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("change", [name for name in CHANGES if name != "half a character"])
 def test_a_hostile_document_is_a_clean_fault(running: RealServer, kind: str, change: str) -> None:
-    """X1 to X6, XW: a fault of that document's names, nothing of it in the answer, nothing kept."""
+    """X1 to X6, XW1 to XW4, XW7, XW10, C5: a fault of that document's names, nothing of it in the answer, nothing kept."""
     before = stored(running.ports)
     operation, parameters = KINDS[kind](running.cluster, CHANGES[change])
     answer = running.ask(operation, parameters)
