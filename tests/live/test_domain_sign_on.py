@@ -18,8 +18,10 @@ from cryptography import x509
 
 pytest.importorskip("gssapi", reason="gssapi is not installed (extra [ad])")
 
-from rmsserver.auth.kerberos import KerberosSettings, TicketAcceptor
+from rmsserver.auth import der
+from rmsserver.auth.kerberos import KERBEROS_OID, MICROSOFT_KERBEROS_OID, KerberosSettings, TicketAcceptor
 from rmsserver.auth.mechanism import SignOnError
+from rmsserver.auth.negotiate import SPNEGO_OID
 from tests.live import people
 from tests.live.domain_server import LICENSING, LIFETIME_S, SERVICE, DomainServer, free_port
 from tests.live.samba import Domain
@@ -117,6 +119,39 @@ def test_kerberos_signs_on_and_the_server_proves_itself(server: DomainServer, me
     assert client.knows_server(_token(headers))
     assert connection.post()[0] == SIGNED_ON
     assert Connection(server).post()[0] == 401
+
+
+def test_computers_have_tickets_too(server: DomainServer) -> None:
+    """An account of a machine signs on like any other."""
+    assert Connection(server).post("Negotiate", Client(server.tickets("PC1$"), SERVICE).token())[0] == SIGNED_ON
+
+
+def test_kerberos_under_the_number_of_an_early_windows(server: DomainServer) -> None:
+    """SPNEGO with the legacy identifier first is answered with that identifier."""
+    oids = (der.write(der.OBJECT_IDENTIFIER, der.oid_octets(oid)) for oid in (MICROSOFT_KERBEROS_OID, KERBEROS_OID))
+    token = Client(server.tickets("alice"), SERVICE).token()
+    init = der.write(der.context(0), der.write(der.SEQUENCE, b"".join(oids)))
+    init += der.write(der.context(2), der.write(der.OCTET_STRING, token))
+    spnego_oid = der.write(der.OBJECT_IDENTIFIER, der.oid_octets(SPNEGO_OID))
+    whole = der.write(der.APPLICATION_0, spnego_oid + der.write(der.context(0), der.write(der.SEQUENCE, init)))
+    status, headers = Connection(server).post("Negotiate", whole)
+    assert status == SIGNED_ON
+    fields = der.read_fields(der.read_all(der.read_all(_token(headers), der.context(1)), der.SEQUENCE))
+    assert der.oid_text(der.read_all(fields[1], der.OBJECT_IDENTIFIER)) == MICROSOFT_KERBEROS_OID
+
+
+def test_disabled_account_with_a_ticket(server: DomainServer) -> None:
+    """Who was disabled after the ticket was issued is refused when the directory's memory has run out."""
+    carol, tickets = people.person_dn("carol"), server.tickets("carol")
+    assert Connection(server).post("Negotiate", Client(tickets, SERVICE).token())[0] == SIGNED_ON
+    server.domain.change(carol, userAccountControl="514")
+    try:
+        time.sleep(LIFETIME_S)
+        assert "disabled" in _refusal(server, Client(tickets, SERVICE).token())
+    finally:
+        server.domain.change(carol, userAccountControl="512")
+    time.sleep(LIFETIME_S)
+    assert Connection(server).post("Negotiate", Client(tickets, SERVICE).token())[0] == SIGNED_ON
 
 
 def test_A8_replayed_ap_req(server: DomainServer) -> None:
