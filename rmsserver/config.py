@@ -195,6 +195,53 @@ class PeersTable(_Table):
         return self
 
 
+class FederationIssuerTable(_Table):
+    """A federation partner whose users sign on here. It needs a certificate file or a thumbprint."""
+
+    name: Annotated[str, Field(min_length=1, max_length=500)]
+    """What stands as Issuer in its tokens."""
+    sign_in_url: Annotated[str, Field(pattern=r"^https://[!-~]+$", max_length=1_000)]
+    email_domains: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Whose addresses it may speak for; "*" for all."""
+    certificate_files: tuple[Path, ...] = ()
+    """PEM files of the certificates that sign its tokens."""
+    thumbprints: tuple[str, ...] = ()
+    """SHA-256 of such certificates, in hexadecimal."""
+    realm: Annotated[str | None, Field(min_length=1, max_length=500)] = None
+    """What it calls this cluster. None: https URLs of the cluster's directories `…external/`."""
+    allow_sha1: bool = False
+    proxy_addresses: bool = False
+    """Whether its ProxyAddresses claims count."""
+
+    @field_validator("thumbprints", mode="after")
+    @classmethod
+    def _hexadecimal(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        plain = tuple("".join(c for c in text.lower() if c not in " :") for text in given)
+        if any(len(text) != 64 or set(text) - set("0123456789abcdef") for text in plain):
+            raise ValueError("a thumbprint is the SHA-256 of the certificate: 64 hexadecimal digits")
+        return plain
+
+    @model_validator(mode="after")
+    def _some_key(self) -> FederationIssuerTable:
+        if not self.certificate_files and not self.thumbprints:
+            raise ValueError("an issuer needs certificate_files or thumbprints: set one")
+        return self
+
+
+class FederationTable(_Table):
+    """Federated sign-on ([MS-MWBF]). Needs TLS that this server ends, and federationEnabled (`rmsserver config`)."""
+
+    issuers: tuple[FederationIssuerTable, ...] = ()
+    session_minutes: Annotated[int, Field(ge=1, le=1_440)] = 60
+    clock_skew_seconds: Annotated[int, Field(ge=0, le=900)] = 300
+
+    @model_validator(mode="after")
+    def _distinct(self) -> FederationTable:
+        if len({issuer.name for issuer in self.issuers}) != len(self.issuers):
+            raise ValueError("two issuers have the same name: give each its own")
+        return self
+
+
 class DecryptionBudget(_Table):
     """Failing private-key operations of one account (threat C4)."""
 
@@ -234,6 +281,7 @@ class Config(BaseSettings):
     directory: DirectoryTable = DirectoryTable()
     sign_on: SignOn = SignOn()
     peers: PeersTable = PeersTable()
+    federation: FederationTable = FederationTable()
     endpoints: Mapping[str, Endpoint] = Field(default_factory=dict)
     """By path under the cluster's URL, letter case ignored; the others keep the product's defaults
     (auth/policy.py).
@@ -252,6 +300,10 @@ class Config(BaseSettings):
         if (self.passphrase_source is PassphraseSource.FILE) != (self.passphrase_file is not None):
             wrong.append('passphrase_file belongs to passphrase_source = "file": set both, or neither')
         wrong += self._sign_on_of_a_domain()
+        if self.federation.issuers and self.tls_certificate is None:
+            wrong.append(
+                "federation.issuers: federation is served over TLS of this server alone: set tls_certificate, tls_key"
+            )
         if wrong:
             raise ValueError("\n".join(wrong))
         return self

@@ -12,11 +12,13 @@ from twisted.internet import task, threads
 from twisted.python.threadpool import ThreadPool
 
 from rmsserver.account_source import AccountSource, open_accounts
+from rmsserver.auth.federation.seen_tokens import SeenTokens
 from rmsserver.config import PeersTable, read_secret
 from rmsserver.control import ControlSocket
 from rmsserver.directory_control import directory_verbs
 from rmsserver.endpoint_table import listed_names
 from rmsserver.errors import OperatorError
+from rmsserver.federation_setup import federated_sign_on
 from rmsserver.home import Home
 from rmsserver.outbound.http import HttpPeer, PeerAccount
 from rmsserver.outbound.peers import HttpPeers
@@ -33,6 +35,7 @@ from rmsserver.stores.memory import system_randomness
 from rmsserver.stores.sql.audit import SqlAudit
 from rmsserver.stores.sql.key_pool import SqlKeyRows
 from rmsserver.stores.sql.licensor_register import SqlLicensorRegister
+from rmsserver.stores.sql.seen_tokens import SqlSeenTokens
 from rmsserver.stores.sql.user_keys import SqlUserKeys
 from rmsserver.stores.sql.witness import SqlContentKeyWitness
 from rmsserver.web.health import Metrics
@@ -59,6 +62,7 @@ class Running:
     holder: StateHolder
     ports: Ports
     accounts: AccountSource
+    seen_tokens: SeenTokens
     parts: tuple[_Part, ...]
 
     def start(self) -> None:
@@ -105,7 +109,7 @@ def build_ports(home: Home) -> Running:
         peers=make_peers(config.peers),
     )
     control = ControlSocket(config.home, directory_verbs(accounts.directory))
-    return Running(home, holder, ports, accounts, (audit, witness, pool, control))
+    return Running(home, holder, ports, accounts, SqlSeenTokens(database), (audit, witness, pool, control))
 
 
 def make_peers(table: PeersTable) -> HttpPeers:
@@ -203,5 +207,6 @@ class RmsServer:
                 connections=limits.connections,
             ),
             metrics=Metrics() if self._config.metrics else None,
+            federation=federated_sign_on(self._config.federation, running.seen_tokens),
             channel_bindings=self._tls.channel_bindings if self._tls else None,
         )

@@ -25,6 +25,8 @@ class Demand(enum.Enum):
     """Refuses everybody."""
     LISTED = "listed"
     """A verified account of the rule's list, or a member of a group in it."""
+    FEDERATED = "federated"
+    """An account that signed on through federation, and no other."""
 
 
 class Verdict(enum.Enum):
@@ -60,6 +62,9 @@ class Rule:
             return Verdict.FORBID
         if identity is None:
             return Verdict.CHALLENGE
+        if self.demand is Demand.FEDERATED:
+            # The web layer serves these paths by session cookie alone; a sign-on of the directory never counts there.
+            return Verdict.FORBID
         served = self.demand is Demand.REQUIRED or self._lists(identity.account.sid)
         return Verdict.SERVE if served else Verdict.FORBID
 
@@ -71,6 +76,7 @@ class Rule:
 
 _REQUIRED = Rule(Demand.REQUIRED)
 _NOBODY = Rule(Demand.NOBODY)
+_FEDERATED = Rule(Demand.FEDERATED)
 
 DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
     {
@@ -93,11 +99,18 @@ DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
         "/groupexpansion/groupexpansion.asmx": _NOBODY,
         "/drmremote/directoryservices/directoryservices.rem": _NOBODY,
         "/enrollment/enrollservice.asmx": _NOBODY,
+        "/certificationexternal/certification.asmx": _FEDERATED,
+        "/certificationexternal/server.asmx": _FEDERATED,
+        "/certificationexternal/servicelocator.asmx": _FEDERATED,
+        "/licensingexternal/license.asmx": _FEDERATED,
+        "/licensingexternal/publish.asmx": _FEDERATED,
+        "/licensingexternal/server.asmx": _FEDERATED,
+        "/licensingexternal/servicelocator.asmx": _FEDERATED,
     }
 )
 """Paths below the base path (`/_wmcs`), in small letters ([MS-RMPR] 3.1.4.2). After `#` stands an operation that has a rule
 of its own besides that of its endpoint: pre-licensing asks for others, and others' mailboxes are many. The directories
-`…external` belong to federation and are not served without it."""
+`…external` belong to federation, as [MS-RMPR] 3.1.4.2 recommends, and are not served without it."""
 
 
 _RULED_APART = frozenset({"acquireprelicense"})
@@ -128,12 +141,14 @@ class AccessPolicy:
     def changed(self, path: str, rule: Rule) -> AccessPolicy:
         """This policy with another rule for one path.
 
-        Raises ValueError for a path that is not in the table. Certify may be opened too: it then answers an unknown caller
-        with its own fault ([MS-RMPR] 3.3.4.1).
+        Raises ValueError for a path that is not in the table, and where a path of federation is to be more than closed.
+        Certify may be opened too: it then answers an unknown caller with its own fault ([MS-RMPR] 3.3.4.1).
         """
         path = path.lower()
         if path not in self.rules:
             raise ValueError(f"no such endpoint: {path}")
+        if "external/" in path and rule.demand not in (Demand.FEDERATED, Demand.NOBODY):
+            raise ValueError(f"{path} is for federated accounts: it can be closed to nobody, and no more")
         return replace(self, rules=MappingProxyType({**self.rules, path: rule}))
 
     def with_anonymous_licensing(self) -> AccessPolicy:

@@ -25,6 +25,8 @@ class HttpRequest:
     client_address: str
     sign_on: Callable[[], ConnectionAuth]
     """The sign-on of this request's connection, made when it is first needed."""
+    secure: bool = False
+    """Whether this server itself ended the connection's TLS."""
 
     def header(self, name: str) -> str | None:
         return self.headers.get(name)
@@ -48,6 +50,7 @@ _TEXTS = {
     403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
+    413: "Too large",
     415: "Unsupported media type",
     500: "Internal error",
     503: "Not available at the moment",

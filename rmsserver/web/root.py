@@ -100,6 +100,7 @@ def _read(request: RmsRequest) -> HttpRequest:
         body=b"" if request.content is None else request.content.read(),
         client_address=getattr(request.getClientAddress(), "host", ""),
         sign_on=sign_on,  # type: ignore[arg-type]
+        secure=request.isSecure(),
     )
 
 

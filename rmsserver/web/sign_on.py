@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from rmsserver.auth import Challenge, Identity
 from rmsserver.auth.policy import Demand, Rule, Verdict
 from rmsserver.ports import PortUnavailable
-from rmsserver.state import AuthenticationType, DomainAccount
+from rmsserver.state import AuthenticationType, DomainAccount, FederatedAccount
 from rmsserver.web.exchange import HttpAnswer, HttpRequest, plain
 
 _PROXY_HEADERS = ("via", "forwarded", "x-forwarded-for")
@@ -18,7 +18,7 @@ class Caller:
     """A caller that the endpoint serves; `account` None where the endpoint is open and nobody signed on."""
 
     authentication: AuthenticationType = AuthenticationType.NONE
-    account: DomainAccount | None = None
+    account: DomainAccount | FederatedAccount | None = None
     confirmation: str | None = field(default=None, compare=False)
     """The header of `Identity.confirmation`."""
 
@@ -30,7 +30,8 @@ class Caller:
 
     @property
     def identity(self) -> Identity | None:
-        return None if self.account is None else Identity(self.authentication, self.account)
+        """As rules judge it: accounts of the directory alone are ever in their lists."""
+        return Identity(self.authentication, self.account) if isinstance(self.account, DomainAccount) else None
 
 
 def admit(request: HttpRequest, rule: Rule) -> Caller | HttpAnswer:

@@ -11,16 +11,18 @@ from twisted.python.threadpool import ThreadPool
 from twisted.web.server import Site
 
 from rmsserver.auth import Authenticator
+from rmsserver.auth.federation.wsfed import FederatedSignOn
 from rmsserver.auth.policy import AccessPolicy
 from rmsserver.soap.dispatcher import SoapDispatcher
 from rmsserver.web import binary_group_expansion, machine_certificate
 from rmsserver.web.binary_group_expansion import BinaryGroupExpansionEndpoint
 from rmsserver.web.channel import RmsChannel, RmsRequest
+from rmsserver.web.federation import federated_endpoints
 from rmsserver.web.health import Metrics, Probe
 from rmsserver.web.limits import WebLimits
 from rmsserver.web.machine_certificate import MachineCertificateEndpoint
 from rmsserver.web.root import ALIVE, Endpoint, Root
-from rmsserver.web.routes import ROUTES
+from rmsserver.web.routes import ROUTES, is_external
 from rmsserver.web.soap_endpoint import SoapEndpoint
 
 
@@ -41,13 +43,21 @@ class WebParts:
     limits: WebLimits = field(default_factory=WebLimits)
     metrics: Metrics | None = None
     """Served at /metrics, to everybody, where it is given."""
+    federation: FederatedSignOn | None = None
+    """None: the directories of federation are not there."""
     channel_bindings: bytes | None = None
     """`tls-server-end-point:` and hash ([RFC5929]), where this server ends TLS itself."""
 
 
 def make_site(parts: WebParts, reactor: Any) -> RmsSite:
     """The factory to listen with."""
-    soap = {path: SoapEndpoint(route, parts.dispatcher, parts.policy) for path, route in ROUTES.items()}
+    soap: dict[str, Endpoint] = {
+        path: SoapEndpoint(route, parts.dispatcher, parts.policy)
+        for path, route in ROUTES.items()
+        if not is_external(route)
+    }
+    if parts.federation is not None:
+        soap |= federated_endpoints(parts.federation, parts.dispatcher, parts.policy)
     endpoints: dict[str, Endpoint] = {
         **soap,
         binary_group_expansion.PATH: BinaryGroupExpansionEndpoint(parts.dispatcher.runtime, parts.policy),

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rmsserver.auth.policy import AccessPolicy, Demand
+from rmsserver.auth.policy import AccessPolicy, Demand, Rule
 from rmsserver.soap.dispatcher import SoapDispatcher, SoapRequest
 from rmsserver.web import service_page
 from rmsserver.web.exchange import HttpAnswer, HttpRequest, plain
 from rmsserver.web.routes import Route
-from rmsserver.web.sign_on import admit
+from rmsserver.web.sign_on import Caller, admit
 
 _ALLOW = ("Allow", "GET, HEAD, OPTIONS, POST")
 
 
-class SoapEndpoint:
-    """Answers for one path. `policy` is asked at every request, so that a change of configuration takes effect."""
+Admit = Callable[[HttpRequest, Rule], Caller | HttpAnswer]
 
-    def __init__(self, route: Route, dispatcher: SoapDispatcher, policy: Callable[[], AccessPolicy]) -> None:
+
+class SoapEndpoint:
+    """Answers for one path. `policy` is asked at every request, so that a change of configuration takes effect; `admission`
+    says who is calling."""
+
+    def __init__(
+        self,
+        route: Route,
+        dispatcher: SoapDispatcher,
+        policy: Callable[[], AccessPolicy],
+        admission: Admit = admit,
+    ) -> None:
         self._route = route
         self._dispatcher = dispatcher
         self._policy = policy
+        self._admit = admission
 
     def serve(self, request: HttpRequest) -> HttpAnswer:
         """Blocks. Raises nothing that is expected."""
@@ -44,7 +55,7 @@ class SoapEndpoint:
             return plain(415)
         policy = self._policy()
         rule = policy.rule(self._route.path)
-        caller = admit(request, rule)
+        caller = self._admit(request, rule)
         if isinstance(caller, HttpAnswer):
             return caller
         answer = self._dispatcher.dispatch(

@@ -74,6 +74,14 @@ trusted_user_domains = Table(
     Column("chains", JSON, nullable=False),
 )
 
+seen_tokens = Table(
+    "seen_tokens",
+    metadata,
+    # SHA-256 of issuer and AssertionID.
+    Column("fingerprint", LargeBinary(32), primary_key=True),
+    Column("until", UtcDateTime, nullable=False, index=True),
+)
+
 user_keys = Table(
     "user_keys",
     metadata,
