@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from rmsserver.directory.ldap.entries import has_email
 from rmsserver.directory.ldap.filters import IN_CHAIN, IS_ACCOUNT, IS_GROUP, all_of, any_of, equals
 from rmsserver.directory.ldap.sids import sid_bytes
-from rmsserver.doctor.domain import Domain
 from rmsserver.ports import AccountRows
+
+if TYPE_CHECKING:
+    from rmsserver.doctor.domain import Domain
 
 _MOST_GROUPS = 500
 
