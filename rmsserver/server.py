@@ -119,7 +119,7 @@ def make_peers(table: PeersTable) -> HttpPeers:
         account = PeerAccount(table.login, read_secret("peers.password_file", table.password_file))
     if table.ca_file is not None and not table.ca_file.is_file():
         raise OperatorError(f"peers.ca_file: {table.ca_file} is not a file: correct it in rmsserver.toml")
-    return HttpPeers(HttpPeer(account, table.ca_file), table.simultaneous)
+    return HttpPeers(HttpPeer(account, table.ca_file, table.simultaneous))
 
 
 def check_mode_1_padding(state: ServerState) -> None:
@@ -127,7 +127,9 @@ def check_mode_1_padding(state: ServerState) -> None:
 
     With implicit rejection (OpenSSL 3.2 and later) decrypting noise never fails; 64 tries would, without it.
     """
-    keys = [licensor.key for licensor in (state.licensor, *state.former_licensors) if licensor.key.public.bits == 1024]
+    imported = (server.licensor for server in state.trusted_licensing_servers)
+    licensors = (state.licensor, *state.former_licensors, *imported)
+    keys = [licensor.key for licensor in licensors if licensor.key.public.bits == 1024]
     for key in keys[:1]:
         size = key.public.bits // 8
         tries = (b"\0" + secrets.token_bytes(size - 1) for _ in range(64))
@@ -167,7 +169,11 @@ class RmsServer:
                     config.listen_port, self._site, self._tls.options, 1024, config.listen_address
                 )
         except Exception as error:  # noqa: BLE001 - Twisted wraps whatever the socket said
-            raise OperatorError(f"cannot listen on {config.listen_address}:{config.listen_port}: {error}") from None
+            cause = getattr(error, "socketError", error)
+            what = getattr(cause, "strerror", None) or cause
+            raise OperatorError(
+                f"cannot listen on {config.listen_address}:{config.listen_port} ({what}): choose another --listen"
+            ) from None
         self._workers.start()
         self._running.start()
         interval = self._running.holder.current().configuration_refresh_interval.total_seconds()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from rmsserver.outbound.http import Answer, HttpPeer
+from rmsserver.outbound.http import Answer, HttpPeer, Question
 from rmsserver.ports import PortUnavailable
+from rmsserver.xrml.errors import XrmlError
+from rmsserver.xrml.surface import scan_envelope
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 ANSWER_LIMIT_BYTES = 1024 * 1024
@@ -29,6 +32,13 @@ def call(
 
     Raises PortUnavailable, for a fault too; its detail then has the fault's text, for the log.
     """
+    answer = _post(peer, url, namespace, operation, parameters, seconds, limit_bytes)
+    return _result(answer, f"{{{namespace}}}{operation}Response")
+
+
+def _post(
+    peer: HttpPeer, url: str, namespace: str, operation: str, parameters: str, seconds: float, limit_bytes: int
+) -> Answer:
     body = (
         f'<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="{_SOAP}"><soap:Header>'
         f'<VersionData xmlns="{namespace}"><MinimumVersion>1.0.0.0</MinimumVersion>'
@@ -36,8 +46,29 @@ def call(
         f'<{operation} xmlns="{namespace}">{parameters}</{operation}></soap:Body></soap:Envelope>'
     ).encode()
     headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{namespace}/{operation}"'}
-    answer = peer.post(url, body, headers, seconds=seconds, limit_bytes=limit_bytes)
-    return _result(answer, f"{{{namespace}}}{operation}Response")
+    return peer.post(Question(url, body, headers, seconds, limit_bytes))
+
+
+def document(
+    peer: HttpPeer, url: str, namespace: str, operation: str, parameters: str, name: str, *, seconds: float
+) -> str | None:
+    """Call an operation; the surface text of the one XML document in the element `name` of its answer, None for a fault.
+
+    Raises PortUnavailable.
+    """
+    answer = _post(peer, url, namespace, operation, parameters, seconds, ANSWER_LIMIT_BYTES)
+    if answer.status == 500 and _parse(answer.body).find(f"{{{_SOAP}}}Body/{{{_SOAP}}}Fault") is not None:
+        return None
+    _result(answer, f"{{{namespace}}}{operation}Response")
+    body = answer.body.removeprefix(codecs.BOM_UTF8).lstrip()
+    try:
+        # Signed text: no parser may rewrite it.
+        cuts = scan_envelope(body.partition(b"?>")[2] if body.startswith(b"<?xml") else body, frozenset({name})).cuts
+    except XrmlError:
+        raise PortUnavailable("the other server's answer has no document of the kind expected") from None
+    if len(cuts) != 1:
+        raise PortUnavailable(f"the other server's answer has {len(cuts)} documents where one is expected")
+    return cuts[0]
 
 
 def texts(element: etree._Element, name: str) -> list[str]:

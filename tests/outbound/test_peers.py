@@ -1,0 +1,118 @@
+"""Questions to other servers over HTTP, and what their answers are worth."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from rmsserver.outbound.http import HttpPeer
+from rmsserver.outbound.peers import GROUP_EXPANSION, HttpPeers
+from rmsserver.ports import PortUnavailable, SoapMessage
+from tests.outbound.other_server import OtherServer
+from tests.soap_messages import envelope
+
+PEERS = HttpPeers(HttpPeer())
+
+
+def answer(content: str) -> bytes:
+    inner = f"<IsPrincipalMemberOfResult>{content}</IsPrincipalMemberOfResult>"
+    return envelope(
+        f'<IsPrincipalMemberOfResponse xmlns="{GROUP_EXPANSION}">{inner}</IsPrincipalMemberOfResponse>'
+    ).encode()
+
+
+def fault(text: str) -> bytes:
+    return envelope(
+        f"<soap:Fault><faultcode>soap:Server</faultcode><faultstring>{text}</faultstring></soap:Fault>"
+    ).encode()
+
+
+@pytest.mark.parametrize(("content", "value"), [("true", True), ("1", True), ("false", False), (" 0 ", False)])
+def test_yes_and_no(content: str, value: bool) -> None:
+    """And the question is that of 3.5.4.1, in the version that all servers speak (note 9)."""
+    with OtherServer(body=answer(content)).serving() as server:
+        assert (
+            PEERS.is_principal_member_of(server.url, "a&b@example.com", ["g@example.com", "h@example.com"], 3) is value
+        )
+        _, headers, body = server.requests[0]
+    assert headers["SOAPAction"] == f'"{GROUP_EXPANSION}/IsPrincipalMemberOf"'
+    assert b"<principalName>a&amp;b@example.com</principalName>" in body
+    assert b"<targetGroups><string>g@example.com</string><string>h@example.com</string></targetGroups>" in body
+    assert b"<crossForestCallsSoFar>3</crossForestCallsSoFar>" in body
+    assert b"<MaximumVersion>1.0.0.0</MaximumVersion>" in body
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, answer("maybe")),
+        (200, answer("true").replace(b"Result>", b"Other>")),
+        (500, answer("true")),
+        (200, b"not XML"),
+        (200, b"<!DOCTYPE x [<!ENTITY e 'true'>]>" + answer("&e;").partition(b"?>")[2]),
+        (200, b""),
+        (404, b""),
+        (401, b""),
+        (500, fault("System.UnauthorizedAccessException: no")),
+        (200, envelope("<soap:Fault/>").encode()),
+    ],
+)
+def test_anything_else_is_no_answer(status: int, body: bytes) -> None:
+    """Never taken for a yes."""
+    with OtherServer(status=status, body=body).serving() as server, pytest.raises(PortUnavailable):
+        PEERS.is_principal_member_of(server.url, "a@example.com", ["g@example.com"], 1)
+
+
+def test_a_fault_is_told_to_the_log_in_part() -> None:
+    """Bounded, and without control characters."""
+    with (
+        OtherServer(status=500, body=fault("x\n" * 1000)).serving() as server,
+        pytest.raises(PortUnavailable) as caught,
+    ):
+        PEERS.is_principal_member_of(server.url, "a@example.com", ["g@example.com"], 1)
+    assert len(caught.value.detail) < 300
+    assert "\n" not in caught.value.detail
+
+
+def test_L10_one_call_too_many_is_refused_at_once() -> None:
+    """L10: servers that ask each other in a circle cannot take every worker."""
+    one = HttpPeers(HttpPeer(simultaneous=1))
+    with OtherServer(body=answer("true"), wait_seconds=1).serving() as server:
+        ask = lambda: one.is_principal_member_of(server.url, "a@example.com", ["g@example.com"], 1)  # noqa: E731
+        first = threading.Thread(target=ask)
+        first.start()
+        while not server.requests:
+            time.sleep(0.01)
+        begun = time.monotonic()
+        with pytest.raises(PortUnavailable, match="in use"):
+            ask()
+        assert time.monotonic() - begun < 0.5
+        first.join()
+        assert ask()
+
+
+@pytest.mark.parametrize(("status", "content_type"), [(200, "application/dime"), (500, "text/xml; charset=utf-8")])
+def test_activation_passes_both_ways(status: int, content_type: str) -> None:
+    """Octet for octet, faults too."""
+    request = SoapMessage('text/xml; charset="utf-8"', b"\xef\xbb\xbf<request/>", '"urn:a"')
+    with OtherServer(status, content_type, b"\x0c\x00\xff").serving() as server:
+        found = PEERS.activate(server.url, request)
+        _, headers, body = server.requests[0]
+    assert (found.status, found.content_type, found.body) == (status, content_type, b"\x0c\x00\xff")
+    assert (headers["Content-Type"], headers["SOAPAction"], body) == (
+        request.content_type,
+        request.soap_action,
+        request.body,
+    )
+    assert "Authorization" not in headers
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type"), [(200, "text/html"), (302, "text/xml"), (401, "text/xml"), (200, "")]
+)
+def test_what_is_no_answer_of_an_activation_service(status: int, content_type: str) -> None:
+    """A page is not passed on to clients."""
+    with OtherServer(status, content_type, b"<html>").serving() as server, pytest.raises(PortUnavailable):
+        PEERS.activate(server.url, SoapMessage("text/xml", b"<request/>"))
