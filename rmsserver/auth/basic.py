@@ -1,9 +1,12 @@
-"""HTTP Basic ([RFC7617]): a name and a password in each request. Nothing is kept from one request to the next."""
+"""HTTP Basic ([RFC7617]): a name and a password in each request. What a connection proved a moment ago is remembered."""
 
 from __future__ import annotations
 
 import enum
+import hmac
 import ipaddress
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +17,8 @@ from rmsserver.state import AuthenticationType, DomainAccount
 
 LOGIN_LIMIT = 256
 PASSWORD_LIMIT = 1024
+REMEMBERED_S = 60.0
+"""For so long a disabled account or an old password may pass where it passed before."""
 
 
 class BasicUse(enum.Enum):
@@ -84,10 +89,51 @@ class BasicScheme:
         """Raises SignOnError. Where the check is our own it is made whether or not a lock holds, so that time does not
         tell (A7); a domain controller would count it, so that guessing here would lock people out of the domain."""
         given = UserPass.read(token)
-        if self._is_remote and self._guessing.is_locked(given.login, client_address):
+        if self._is_remote and self.is_locked(given.login, client_address):
             raise SignOnError("too many failures", given.login)
         account = self._passwords.check_password(given.login, given.password)
         admitted = self._guessing.admits(given.login, client_address, proven=account is not None)
         if not admitted or account is None:
             raise SignOnError("wrong password, unknown account or too many failures", given.login)
         return Identity(AuthenticationType.BASIC, account)
+
+    def is_locked(self, login: str, client_address: str) -> bool:
+        """Whether even the right password would be refused."""
+        return self._guessing.is_locked(login, client_address)
+
+
+@dataclass(frozen=True)
+class _Proven:
+    digest: bytes
+    login: str
+    identity: Identity
+    until: float
+
+
+class ProvenBasic:
+    """What one connection proved last: the same token again within a minute needs no hashing, which takes 20 MiB and tens
+    of milliseconds so that guessing does.
+
+    Kept is a digest under a key of this object alone. Any other token drops it, right or wrong.
+    """
+
+    def __init__(self, scheme: BasicScheme, monotonic: Callable[[], float]) -> None:
+        self._scheme = scheme
+        self._monotonic = monotonic
+        self._key = secrets.token_bytes(32)
+        self._proven: _Proven | None = None
+
+    def verify(self, token: bytes, *, client_address: str) -> Identity:
+        """Raises SignOnError."""
+        proven, self._proven = self._proven, None
+        now, digest = self._monotonic(), hmac.digest(self._key, token, "sha256")
+        if proven is None or now >= proven.until or not hmac.compare_digest(proven.digest, digest):
+            identity = self._scheme.verify(token, client_address=client_address)
+            proven = _Proven(digest, UserPass.read(token).login, identity, now + REMEMBERED_S)
+        elif self._scheme.is_locked(proven.login, client_address):
+            raise SignOnError("too many failures", proven.login)
+        self._proven = proven
+        return proven.identity
+
+    def forget(self) -> None:
+        self._proven = None

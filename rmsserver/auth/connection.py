@@ -4,7 +4,8 @@ The rules, each with a test by its threat:
 - A1: a half handshake belongs to its connection, takes the very next request, and lives 60 s; there is one at most.
 - A2: an identity is kept in the connection's own object and is nowhere looked up; through a proxy, which may send several
   people's requests over one connection, nothing is kept.
-- A3: any Authorization header first drops the identity that was there, whatever becomes of the new one.
+- A3: any Authorization header first drops the identity that was there, whatever becomes of the new one. A request without
+  one never has what Basic proved before; the same header again does, for a minute, without hashing the password again.
 - A6: whatever is refused is answered with the same 401; the reason goes to the log.
 """
 
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from rmsserver.auth import Challenge, ConnectionAuth, Identity
-from rmsserver.auth.basic import BasicScheme, BasicUse
+from rmsserver.auth.basic import BasicScheme, BasicUse, ProvenBasic
 from rmsserver.auth.mechanism import Accepted, Channel, Handshake, Mechanism, SignOnError
 from rmsserver.auth.negotiate import NegotiateHandshake
 from rmsserver.auth.ntlm import NTLMSSP_OID
@@ -93,6 +94,8 @@ class _Connection:
         self._lock = threading.Lock()
         self._identity: Identity | None = None
         self._identity_until = 0.0
+        basic = authenticator.basic
+        self._proven = None if basic is None else ProvenBasic(basic, authenticator.monotonic)
         self._pending: _Pending | None = None
         self._closed = False
 
@@ -104,6 +107,7 @@ class _Connection:
             pending, self._pending = self._pending, None
             if not self._may_bind(origin):
                 pending = self._identity = None
+                self._forget_password()
             if self._authenticator.monotonic() >= self._identity_until:
                 self._identity = None
             if authorization is None:
@@ -120,6 +124,11 @@ class _Connection:
         self._closed = True
         self._identity = None
         self._pending = None
+        self._forget_password()
+
+    def _forget_password(self) -> None:
+        if self._proven is not None:
+            self._proven.forget()
 
     def _may_bind(self, origin: _Origin) -> bool:
         """Whether an identity may stay with the connection: not where a proxy may share it among people (A2)."""
@@ -136,9 +145,11 @@ class _Connection:
         scheme, token = _split(authorization)
         if scheme == "basic":
             basic = self._authenticator.basic
-            if basic is None or not self._basic_allowed(origin):
+            if basic is None or self._proven is None or not self._basic_allowed(origin):
                 raise SignOnError("Basic on a connection where it is not offered")
-            return basic.verify(token, client_address=origin.address)
+            verify = self._proven.verify if self._may_bind(origin) else basic.verify
+            return verify(token, client_address=origin.address)
+        self._forget_password()
         if scheme not in ("negotiate", "ntlm"):
             raise SignOnError("unknown scheme")
         if not self._may_bind(origin):

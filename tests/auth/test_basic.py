@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rmsserver.auth.basic import BasicScheme, BasicUse, UserPass
+from rmsserver.auth.basic import REMEMBERED_S, BasicScheme, BasicUse, ProvenBasic, UserPass
 from rmsserver.auth.guessing import PasswordGuessing
 from rmsserver.auth.mechanism import Channel, SignOnError
 from rmsserver.state import AuthenticationType
@@ -101,3 +101,62 @@ def test_A7_a_domain_is_not_asked_while_a_lock_holds() -> None:
     assert accounts.checks == 6
     assert not _admits(scheme, f"alice:{PASSWORD}")
     assert accounts.checks == 6
+
+
+# --- the same header again on one connection ---------------------------------------------------------------------------
+
+RIGHT = f"alice:{PASSWORD}".encode()
+
+
+def test_the_same_token_is_hashed_once() -> None:
+    """A connection that repeats its header costs one check."""
+    accounts = Accounts()
+    proven = ProvenBasic(_scheme(accounts), Time())
+    assert {proven.verify(RIGHT, client_address=HOME).account for _ in range(3)} == {ALICE}
+    assert accounts.checks == 1
+
+
+def test_what_was_proven_lasts_a_minute() -> None:
+    """A disabled account passes no longer than that."""
+    accounts, time = Accounts(), Time()
+    proven = ProvenBasic(_scheme(accounts), time)
+    proven.verify(RIGHT, client_address=HOME)
+    accounts.disabled = frozenset({ALICE})
+    time.seconds += REMEMBERED_S - 1
+    assert proven.verify(RIGHT, client_address=HOME).account == ALICE
+    time.seconds += 1
+    with pytest.raises(SignOnError):
+        proven.verify(RIGHT, client_address=HOME)
+
+
+@pytest.mark.parametrize("other", [b"alice:wrong", f"bob:{PASSWORD}".encode(), b"malformed"])
+def test_A3_another_token_drops_what_was_proven(other: bytes) -> None:
+    """A3: right, wrong or malformed: it is checked itself, and the first one is checked anew."""
+    accounts = Accounts()
+    proven = ProvenBasic(_scheme(accounts), Time())
+    proven.verify(RIGHT, client_address=HOME)
+    try:
+        assert proven.verify(other, client_address=HOME).account != ALICE
+    except SignOnError:
+        assert b"bob" not in other
+    before = accounts.checks
+    assert proven.verify(RIGHT, client_address=HOME).account == ALICE
+    assert accounts.checks == before + 1
+
+
+def test_A7_a_lock_holds_for_what_was_proven() -> None:
+    """A7: while an account is locked the remembered password is refused as the right one is."""
+    scheme = _scheme()
+    proven = ProvenBasic(scheme, Time())
+    proven.verify(RIGHT, client_address=HOME)
+    while not scheme.is_locked("alice", HOME):
+        assert not _admits(scheme, "alice:wrong")
+    with pytest.raises(SignOnError):
+        proven.verify(RIGHT, client_address=HOME)
+
+
+def test_K1_the_password_is_not_kept() -> None:
+    """K1: what is remembered is a keyed digest, and shows nothing."""
+    proven = ProvenBasic(_scheme(), Time())
+    proven.verify(RIGHT, client_address=HOME)
+    assert PASSWORD not in repr(vars(proven))

@@ -169,6 +169,33 @@ def test_A2_pooled_upstream_connection_gives_nobodys_identity_away() -> None:
     assert connection.step(None, **through) == Challenge((BASIC_OFFER,))  # type: ignore[arg-type]
 
 
+def _checked(accounts: Accounts) -> ConnectionAuth:
+    basic = BasicScheme(accounts, PasswordGuessing(monotonic=Time()))
+    return _connection(HttpAuthenticator([], basic, SignOnSettings(basic=BasicUse.ALWAYS), monotonic=Time()))
+
+
+def test_A2_no_password_is_remembered_through_a_proxy() -> None:
+    """A2: what came directly is forgotten when a proxy shows itself, and what came through it is never remembered."""
+    accounts = Accounts()
+    connection = _checked(accounts)
+    for forwarded in (False, True, True, False):
+        assert isinstance(connection.step(_basic(), client_address=HOME, forwarded=forwarded), Identity)
+    assert accounts.checks == 4
+
+
+def test_A3_a_remembered_password_is_no_identity() -> None:
+    """A3: a request without the header is challenged; with another scheme's the password is forgotten."""
+    accounts = Accounts()
+    connection = _checked(accounts)
+    assert isinstance(_step(connection, _basic()), Identity)
+    assert isinstance(_step(connection, None), Challenge)
+    assert isinstance(_step(connection, _basic()), Identity)
+    assert accounts.checks == 1
+    assert isinstance(_step(connection, "Bearer abcd"), Challenge)
+    assert isinstance(_step(connection, _basic()), Identity)
+    assert accounts.checks == 2
+
+
 def test_A2_forwarded_request_on_a_signed_on_connection_is_nobodys() -> None:
     """The identity is dropped as soon as a proxy shows itself, and does not come back."""
     connection = _connection()
