@@ -8,6 +8,7 @@ import pytest
 
 from rmsserver.errors import OperatorError
 from rmsserver.server import check_mode_1_padding
+from rmsserver.state import TrustedLicensingServer
 from rmsserver.xrml.keys import CryptoMode, PrivateKey
 from tests.cluster import make_cluster
 
@@ -35,5 +36,13 @@ def test_C2_a_former_key_of_mode_1_counts() -> None:
     """C2: a mode 2 cluster that still opens documents of its mode 1 past needs it as well."""
     old = make_cluster(CryptoMode.MODE_1).state.licensor
     state = make_cluster(CryptoMode.MODE_2).with_state(former_licensors=(old,)).state
+    with patch.object(PrivateKey, "decrypt", _strict), pytest.raises(OperatorError):
+        check_mode_1_padding(state)
+
+
+def test_C2_an_imported_key_of_mode_1_counts() -> None:
+    """C2: as does one of a publishing domain that was taken over."""
+    old = TrustedLicensingServer(make_cluster(CryptoMode.MODE_1).state.licensor)
+    state = make_cluster(CryptoMode.MODE_2).with_state(trusted_licensing_servers=(old,)).state
     with patch.object(PrivateKey, "decrypt", _strict), pytest.raises(OperatorError):
         check_mode_1_padding(state)

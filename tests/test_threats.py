@@ -74,7 +74,10 @@ def _in_order(threat: str) -> tuple[str, int]:
     return letters, int(threat.removeprefix(letters))
 
 
-@pytest.mark.parametrize("threat", sorted(CONCERNED, key=_in_order))
+_ALL: list[str] = sorted(CONCERNED, key=_in_order)
+
+
+@pytest.mark.parametrize("threat", _ALL)
 def test_a_row_names_tests_that_name_the_threat(threat: str) -> None:
     """Every file in the row is there, and a test in it carries the id in its name, docstring or parameters."""
     files = _FILE.findall(rows()[threat])

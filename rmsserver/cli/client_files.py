@@ -250,7 +250,7 @@ def _tell_report(file: Path, report: FileReport) -> None:
     facts = Table(show_header=False, box=None, pad_edge=False)
     for name, value in _facts(file, report):
         # Text, not markup: what stands in a file must not be taken for formatting.
-        facts.add_row(f"{name}:", Text(_plain(value)))
+        facts.add_row(f"{name}:" if name else "", Text(_plain(value)))
     console.print(facts)
     chain = Table(
         "document", "issuer", "signature", "link", "trust", title="Licence and chain", title_justify="left"

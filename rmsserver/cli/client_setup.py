@@ -104,7 +104,9 @@ def _tell_profile(profile: account.Profile, folder: str, as_json: bool) -> None:
     if as_json:
         print_json(value)
         return
-    click.echo(f"Set up for {value['email']} at {value['server']}, valid until {value['valid_until']} UTC.")
+    # A cluster without a name has a GUID, which tells a person nothing.
+    server = rac.issuer.object.name or profile.settings.base_url
+    click.echo(f"Set up for {value['email']} at {server}, valid until {value['valid_until']} UTC.")
     click.echo(f"Root key fingerprint: {value['root_fingerprint']}")
     click.echo(f"Keys and certificates: {folder} (private; not encrypted, so keep others out of it)")
 
@@ -134,5 +136,6 @@ def _template_json(template: RightsTemplate) -> dict[str, object]:
 
 
 def _tell_templates(found: Iterable[RightsTemplate]) -> None:
-    lines = [f"{template.guid}  {name.name}: {name.description}" for template in found for name in template.names[:1]]
+    named = [(template.guid, name) for template in found for name in template.names[:1]]
+    lines = [f"{guid}  {name.name}" + (f": {name.description}" if name.description else "") for guid, name in named]
     click.echo("\n".join(lines) if lines else "The server has no templates.")
