@@ -15,6 +15,7 @@ from rmsserver.home import Home
 
 
 @click.group()
+@example("rmsserver directory status --home ./cluster")
 def directory() -> None:
     """The directory as a serving process on this machine sees it: its caches and its domain controllers.
 

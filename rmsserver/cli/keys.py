@@ -21,6 +21,7 @@ _leave = click.option(
 
 
 @click.group()
+@example("rmsserver key list --home ./cluster")
 def key() -> None:
     """The keys of this cluster: a new range, a new key, the second cryptographic mode, another passphrase."""
 

@@ -27,6 +27,7 @@ _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path
 
 
 @click.group()
+@example("rmsserver tpd list --home ./cluster")
 def tpd() -> None:
     """Trusted publishing domains: other clusters whose documents open here."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.group()
+@example("rmsserver scp show --home ./cluster")
 def scp() -> None:
     """The service connection point: where Active Directory says which cluster its clients go to.
 

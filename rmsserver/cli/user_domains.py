@@ -22,6 +22,7 @@ from rmsserver.xrml.values import Guid
 
 
 @click.group()
+@example("rmsserver tud list --home ./cluster")
 def tud() -> None:
     """Trusted user domains: other clusters whose account certificates count here, each within its e-mail domains."""
 
