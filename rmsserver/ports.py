@@ -284,11 +284,16 @@ class SoapMessage:
 
 class Peers(Protocol):
     """Other servers. Every URL comes from this cluster's configuration, never from a document (threat N1); calls end
-    within five seconds for groups, thirty for activation. Both raise PortUnavailable for whatever goes wrong.
+    within five seconds for groups and accounts, thirty for activation. All raise PortUnavailable for whatever goes wrong.
     """
 
     def is_principal_member_of(self, url: str, principal: str, groups: Sequence[str], calls: int) -> bool:
         """Ask another forest's group expansion service ([MS-RMPRS] 3.5). `calls`: servers involved, ourselves included."""
+
+    def precertify(self, url: str, sid: str) -> str | None:
+        """Ask a root cluster for an account's pre-certified RAC ([MS-RMSI] 3.3): its surface text, not verified; None where
+        that server has none for it.
+        """
 
     def activate(self, url: str, message: SoapMessage) -> SoapMessage:
         """Pass an Activate request on, and its answer back, both octet for octet ([MS-RMPR] 3.2)."""

@@ -2,7 +2,8 @@
 
 A mail server asks, so that a message arrives with the licence to read it. Nobody's certificate is sent: the licence is sealed
 to the key pair that is stored for the account. An account that was never certified gets its key pair here, the one that
-its account certificate will hold later; but only where the account has rights.
+its account certificate will hold later; but only where the account has rights. A licensing-only cluster has no key pairs: its
+root cluster is asked.
 
 What is wrong with the request or the publishing licence is a fault; what is wrong with one identity stands in the place of
 its licence. Who may ask is the endpoint's policy for this operation: nobody until accounts are added.
@@ -25,10 +26,12 @@ from rmsserver.operations.known_servers import KnownServers
 from rmsserver.operations.open_license import FoundLicense, OpenedLicense, budget_name
 from rmsserver.operations.preconditions import check_in_service, check_may_issue
 from rmsserver.operations.rights_evaluation import UsagePolicy, reader_of
+from rmsserver.operations.root_accounts import certified_at_root
 from rmsserver.operations.subject import Subject, find_account, key_pair
 from rmsserver.operations.use_licenses import UseLicenses, account_key, check_license_sizes
 from rmsserver.ports import Ports, PortUnavailable
 from rmsserver.state import RequestContext, ServerState
+from rmsserver.xrml.principal import Principal
 from rmsserver.xrml.rac import account_principal
 
 
@@ -107,7 +110,14 @@ def _license(identity: str, found: FoundLicense, opened: OpenedLicense, usage: U
     key_name = account_key(subject.id_type, subject.id, subject.email)
     server.check_not_refused(found, key_name)
     rights = server.rights(found, opened, usage, reader_of(account), key_name)
+    return server.issue(opened, usage, rights, _principal(subject, server))
+
+
+def _principal(subject: Subject, server: UseLicenses) -> Principal:
+    """What the account's RAC says of it: from our stored key pair, or from the root cluster that keeps it."""
+    if server.state.is_licensing_only:
+        return certified_at_root(subject, server).principal
     public = key_pair(subject, server.state, server.ports).public
     if public.id in server.state.excluded_racs:
         raise DrmacIsExcluded
-    return server.issue(opened, usage, rights, account_principal(subject.object_xml, public))
+    return account_principal(subject.object_xml, public)

@@ -114,11 +114,12 @@ class MemoryAudit:
 
 
 class MemoryPeers:
-    """Other servers in dictionaries by URL: who is in which group, what activation answers. Remembers the questions."""
+    """Other servers in dictionaries by URL: groups, certificates, activation. Remembers the questions."""
 
     def __init__(self) -> None:
         self.members: dict[str, set[tuple[str, str]]] = {}
         self.activations: dict[str, SoapMessage] = {}
+        self.certificates: dict[str, dict[str, str]] = {}
         self.asked: list[tuple[str, object]] = []
 
     def is_principal_member_of(self, url: str, principal: str, groups: Sequence[str], calls: int) -> bool:
@@ -126,6 +127,12 @@ class MemoryPeers:
         if url not in self.members:
             raise PortUnavailable("there is no such server")
         return any((principal.casefold(), group.casefold()) in self.members[url] for group in groups)
+
+    def precertify(self, url: str, sid: str) -> str | None:
+        self.asked.append((url, sid))
+        if url not in self.certificates:
+            raise PortUnavailable("there is no such server")
+        return self.certificates[url].get(sid)
 
     def activate(self, url: str, message: SoapMessage) -> SoapMessage:
         self.asked.append((url, message))

@@ -144,6 +144,13 @@ def test_a_user_without_an_address(mode_2: Cluster, emails: tuple[str, ...]) -> 
     refused(desk, DrmsArgument, named(sid=mode_2.sid(READER)))
 
 
+def test_a_licensing_only_cluster(mode_2: Cluster) -> None:
+    """It has no key pairs of accounts; its root cluster has."""
+    desk = Desk(mode_2.with_state(root_url="https://root.example.com/_wmcs"))
+    refused(desk, UnauthorizedAccess, named(READER))
+    assert desk.ports.user_keys.get(mode_2.sid(READER), 2048) is None
+
+
 def test_decommissioned_cluster(mode_2: Cluster) -> None:
     """Before anything else."""
     refused(Desk(mode_2.with_state(decommissioned=True)), ClusterDecommissioned)
