@@ -39,12 +39,13 @@ def run_bounded(name: str, check: Check, seconds: float = CHECK_SECONDS) -> tupl
 def _attempt(name: str, check: Check) -> tuple[Finding, ...]:
     try:
         return tuple(check())
-    except (OperatorError, RmsError, LdapFailure) as error:
-        return (
-            failure(
-                name, getattr(error, "detail", "") or str(error), "correct what the line names, then run this again"
-            ),
-        )
+    except OperatorError as error:
+        # Such a line says what is wrong, and at its end what to do.
+        seen, _, remedy = str(error).rpartition(": ")
+        return (failure(name, seen or remedy, remedy if seen else "see the operator guide"),)
+    except (RmsError, LdapFailure) as error:
+        seen = getattr(error, "detail", "") or str(error)
+        return (failure(name, seen, "see the log of the server, and the operator guide"),)
     except Exception as error:  # noqa: BLE001 - one check must not end the examination, and its error may hold anything
         return (failure(name, f"the check itself failed ({type(error).__name__})", "report this as a defect"),)
 

@@ -62,7 +62,8 @@ class Examination:
         if self._base_url is None:
             return
         yield from self._network(self._base_url)
-        yield from self._bounded("configuration", lambda: self._configuration(self._base_url or ""))
+        if self._store_opens:
+            yield from self._bounded("configuration", lambda: self._configuration(self._base_url or ""))
         if self._in_domain:
             yield from self._domain(self._base_url)
         elif self.wanted.user is not None:
@@ -78,6 +79,13 @@ class Examination:
             return str(self.home.configuration.read().values["baseUrl"])
         except (OperatorError, PortUnavailable, KeyError):
             return None
+
+    @cached_property
+    def _store_opens(self) -> bool:
+        try:
+            return bool(self.home.certificates)
+        except (OperatorError, OSError):
+            return False
 
     @cached_property
     def _state(self) -> ServerState:
@@ -174,7 +182,7 @@ class Examination:
             findings = self._bounded("group", lambda: account_checks.check_group(directory, user, group, path))
             yield from findings
             in_group = not _has_failed(findings)
-        if not _has_failed(found):
+        if self._store_opens and not _has_failed(found):
             yield from self._bounded(
                 "round trip", lambda: self._round_trip(directory, user, group if in_group else None)
             )

@@ -26,7 +26,7 @@ from rmsserver.operations.acquire_license import AcquireLicenseItem, AcquireLice
 from rmsserver.operations.certify import CertifyRequest, certify
 from rmsserver.operations.get_client_licensor_cert import GetClientLicensorCertRequest, get_client_licensor_cert
 from rmsserver.operations.machine_certificate import MachineCertificateRequest, issue_machine_certificate
-from rmsserver.ports import Directory, Ports, UserKeys
+from rmsserver.ports import Directory, Ports, UnwrapError, UserKeys
 from rmsserver.state import AuthenticationType, DomainAccount, RequestContext, ServerState
 from rmsserver.stores.memory import MemoryUserKeys, memory_ports
 from rmsserver.xrml.enabling_bits import ContentKey
@@ -84,6 +84,10 @@ def check_round_trip(traveller: Traveller, grantee: str) -> Iterator[Finding]:
         chain = trip.publish(account, licensor, content, grantee)
         step = "AcquireLicense"
         rights = trip.open(account, chain, content)
+    except UnwrapError:
+        who = traveller.account.name
+        seen = f"the key pair that is stored for {who} cannot be opened"
+        yield failure("round trip", seen, "restore the database that belongs to these certificates from a backup")
     except RmsError as error:
         detail = f": {error.detail}" if error.detail else ""
         yield failure(

@@ -33,7 +33,7 @@ def test_a_check_that_hangs() -> None:
 @pytest.mark.parametrize(
     ("error", "seen"),
     [
-        (OperatorError("the disk is full: make room"), "the disk is full: make room"),
+        (OperatorError("the disk is full: make room"), "the disk is full"),
         (PortUnavailable("dc1: refused"), "dc1: refused"),
         (ADEntrySearchFailed(), "Failed to find an entry in the directory."),
         (ZeroDivisionError("a secret"), "the check itself failed (ZeroDivisionError)"),
