@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +89,9 @@ def _domain(config: Config, base_url: str) -> AccountSource:
     helpers = _ntlm_helpers(config) if _is_on(config, "ntlm") else None
     if helpers is not None:
         mechanisms.append(NtlmMechanism(WinbindVerifier(helpers, accounts), guessing, _ntlm_settings(config)))
-    basic = _basic(acceptor, directory, names, guessing)
+    # With its realm where the configuration has one: the default realm may be another.
+    own_name = (*config.sign_on.service_principals, *names)[0]
+    basic = _basic(acceptor, directory, own_name, guessing)
 
     def close() -> None:
         directory.close()
@@ -101,13 +103,13 @@ def _domain(config: Config, base_url: str) -> AccountSource:
 
 
 def _basic(
-    acceptor: TicketAcceptor | None, directory: LdapDirectory, names: Sequence[str], guessing: PasswordGuessing
+    acceptor: TicketAcceptor | None, directory: LdapDirectory, own_name: str, guessing: PasswordGuessing
 ) -> BasicScheme | None:
     if acceptor is None:
         return None  # the configuration has made sure that basic is "never"
     from rmsserver.auth.kerberos_password import KerberosPasswords
 
-    return BasicScheme(KerberosPasswords(acceptor, directory, names[0]), guessing, is_remote=True)
+    return BasicScheme(KerberosPasswords(acceptor, directory, own_name), guessing, is_remote=True)
 
 
 def service_names(config: Config, base_url: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from gssapi.raw.types import RequirementFlag
 from rmsserver.auth.domain_accounts import DomainAccounts, DomainDirectory
 from rmsserver.auth.kerberos import TicketAcceptor, account_of
 from rmsserver.auth.mechanism import SignOnError
+from rmsserver.errors import OperatorError
 from rmsserver.ports import PortUnavailable
 from rmsserver.state import DomainAccount
 
@@ -54,11 +55,18 @@ class KerberosPasswords:
         checks: int = 16,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """`service_name` is one that the acceptor accepts, with or without realm."""
+        """`service_name` is one that the acceptor accepts, realm or not. Raises OperatorError where it is no name."""
         self._acceptor = acceptor
         self._directory = directory
         self._accounts = DomainAccounts(directory)
-        self._service = gssapi.raw.import_name(service_name.encode(), _PRINCIPAL)
+        try:
+            self._service = gssapi.raw.import_name(service_name.encode(), _PRINCIPAL)
+            gssapi.raw.canonicalize_name(self._service, _MECHANISM)
+        except gssapi.raw.GSSError as error:
+            raise OperatorError(
+                f"sign_on.service_principals: {service_name} is no name for Kerberos: {_words(error)}; write it with its "
+                "@REALM, or a default_realm into /etc/krb5.conf"
+            ) from None
         self._timeout_s = timeout_s
         self._slots = threading.BoundedSemaphore(checks)
 
