@@ -130,7 +130,10 @@ def _open_signed(found: FoundLicense, publishing: OnlinePublishing) -> OpenedLic
 
 
 def _check_allowed(opened: OpenedLicense, found: FoundLicense, publishing: OnlinePublishing) -> None:
-    """AUTHENTICATEDDATA "Allow_Server_Editing" in the rights data, or in our own template where that takes their place."""
+    """AUTHENTICATEDDATA "Allow_Server_Editing" in the rights data, or in our own template where that takes their place.
+
+    Diverges: the specification knows the rights data alone; ours is the version that rights are read from, too.
+    """
     if opened.owner_disputed:
         raise InvalidSignedIssuanceLicense("the owner is another than in the rights data")
     policy = applicable_policy(opened, found, publishing.servers, publishing.state, publishing.caller.trail)

@@ -1,7 +1,7 @@
 """Taking a cluster out of service for good, in two deliberate steps, and back ([MS-RMSI] 1.3.1).
 
 A decommissioned cluster licenses nothing any more and hands out content keys instead. Therefore one command alone cannot do
-it: the first makes a code that is good for a while, the second needs it. Beyond the product there is a way back.
+it: the first makes a code that is good for a while, the second needs it. Diverges: the product has no way back.
 """
 
 from __future__ import annotations
