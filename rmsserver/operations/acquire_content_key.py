@@ -4,8 +4,8 @@ No right is looked at: who may call the endpoint reads everything that was ever 
 things come before it: the two commands that decommission a cluster, and accounts added to the endpoint, which serves
 nobody by default. It is the one operation of a decommissioned cluster (rulings 34), and never one of a cluster in service.
 
-The licence's signature must hold (Diverges: 3.2.4.1 does not ask for it); who signed it does not matter, as what its signer granted
-does not.
+The licence's signature must hold. Diverges: 3.2.4.1 does not ask for that. Who signed it does not matter, as what its signer
+granted does not.
 """
 
 from __future__ import annotations

@@ -100,7 +100,10 @@ class OnlinePublishing:
     def _check_not_copied(
         self, license_: PublishingLicense, content_key: ContentKey, data: RightsData, edited: bytes | None
     ) -> None:
-        """Threat L1. Diverges: the specifications have no such refusal. The looking up records nothing: nobody can make another's fresh enabling bits look used."""
+        """Threat L1. Diverges: the specifications have no such refusals.
+
+        The looking up records nothing: nobody can make another's fresh enabling bits look used.
+        """
         seen = fingerprints(license_, content_key, self.ports.secrets)[ENABLING_BITS]
         same = edited is not None and hmac.compare_digest(edited, content_key.payload)
         if not same and self.ports.witness.signer_of(seen) is not None:
