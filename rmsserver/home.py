@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from rmsserver.config import Config
 from rmsserver.directory.administration import DirectoryAdministration
 from rmsserver.errors import OperatorError
-from rmsserver.operations.admin.create_cluster import ClusterKeys, create_cluster
+from rmsserver.operations.admin.create_cluster import ClusterDocuments, ClusterKeys, create_cluster
 from rmsserver.state import ServerState
 from rmsserver.stores.certificates import CertificateStore
 from rmsserver.stores.configuration import StateHolder
@@ -19,8 +19,8 @@ from rmsserver.stores.memory import system_randomness
 from rmsserver.stores.sql.accounts import SqlAccounts
 from rmsserver.stores.sql.audit import SqlAudit
 from rmsserver.stores.sql.configuration import SqlConfiguration
-from rmsserver.stores.sql.decommissioning import SqlDecommissioning
 from rmsserver.stores.sql.database import Database, open_database
+from rmsserver.stores.sql.decommissioning import SqlDecommissioning
 from rmsserver.xrml.keys import CryptoMode, PrivateKey
 
 _DEFAULTS = {field_.name: field_.default for field_ in ServerState.__dataclass_fields__.values()}
@@ -49,7 +49,23 @@ def create_home(
     config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     progress("making keys")
     keys = ClusterKeys.make(new.mode, PrivateKey.generate)
-    documents = create_cluster(
+    documents = create_documents(new, keys)
+    progress("making the database")
+    configuration = make_database(config, new)
+    progress("writing the certificates")
+    return create_store(
+        config,
+        configuration,
+        passphrase,
+        documents.licensor_chain,
+        documents.machine_chain,
+        {name: getattr(keys, name) for name in keys.__dataclass_fields__},
+    )
+
+
+def create_documents(new: NewCluster, keys: ClusterKeys) -> ClusterDocuments:
+    """The certificates of a cluster under a root of its own."""
+    return create_cluster(
         keys,
         guid=system_randomness().guid,
         base_url=new.base_url,
@@ -59,7 +75,10 @@ def create_home(
         server_version=str(_DEFAULTS["server_version"]),
         sku=str(_DEFAULTS["sku"]),
     )
-    progress("making the database")
+
+
+def make_database(config: Config, new: NewCluster) -> SqlConfiguration:
+    """The database of a new cluster, with what `init` decides in it. Raises OperatorError."""
     database = open_database(config.database, create=True)
     configuration = SqlConfiguration(database)
     configuration.set("baseUrl", new.base_url)
@@ -69,13 +88,20 @@ def create_home(
         configuration.set("externalCertificationUrl", new.extranet_url + "/certification")
         configuration.set("externalLicensingUrl", new.extranet_url + "/licensing")
     SqlAccounts(database).create(new.directory_name)
-    progress("writing the certificates")
+    return configuration
+
+
+def create_store(
+    config: Config,
+    configuration: SqlConfiguration,
+    passphrase: str,
+    licensor_chain: Sequence[str],
+    machine_chain: Sequence[str],
+    keys: Mapping[str, PrivateKey],
+) -> ServerState:
+    """The certificate store, and with it the cluster. Raises OperatorError."""
     store = CertificateStore.create(
-        config.home,
-        passphrase,
-        licensor_chain=documents.licensor_chain,
-        machine_chain=documents.machine_chain,
-        keys={name: getattr(keys, name) for name in keys.__dataclass_fields__},
+        config.home, passphrase, licensor_chain=licensor_chain, machine_chain=machine_chain, keys=keys
     )
     return StateHolder(store, configuration).current()
 

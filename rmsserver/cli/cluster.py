@@ -6,14 +6,17 @@ import ipaddress
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
 from rmsserver.cli.opening import configuration, home_option, open_home, prompt_passphrase
 from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.root_cluster import read_root, root_options
 from rmsserver.client.bundle import ClientBundle
 from rmsserver.config import FILE_NAME, PASSPHRASE_VARIABLE
+from rmsserver.enrolled_home import create_enrolled_home, root_fingerprint
 from rmsserver.errors import OperatorError
 from rmsserver.home import NewCluster, create_home, default_directory_name
 from rmsserver.stores.configuration_keys import url
@@ -34,8 +37,13 @@ from rmsserver.xrml.keys import CryptoMode
     type=click.Path(dir_okay=False, path_type=Path),
     help="Read the passphrase from this file from now on; a file that is not there is made, with a random one.",
 )
+@root_options
 @json_option
-@example("rmsserver init --home ./cluster --base-url https://rms.example.com/_wmcs --name EXAMPLE-RMS")
+@example(
+    "rmsserver init --home ./cluster --base-url https://rms.example.com/_wmcs --name EXAMPLE-RMS\n"
+    "rmsserver init --home ./branch --base-url https://branch.example.com/_wmcs --licensing-only \\\n"
+    "    --root https://rms.example.com/_wmcs --root-user EXAMPLE\\branch"
+)
 def init(
     home: Path,
     base_url: str,
@@ -45,6 +53,7 @@ def init(
     directory_name: str | None,
     passphrase_file: Path | None,
     as_json: bool,
+    **root_settings: Any,
 ) -> None:
     """Make a new cluster: its certificates under a root of its own, its database, its configuration file.
 
@@ -55,6 +64,7 @@ def init(
     if (home / FILE_NAME).exists() or (home / "certificates").exists():
         raise OperatorError(f"there is a cluster in {home} already: name another --home")
     configuration(home)
+    root = read_root(**root_settings)
     source, passphrase = new_passphrase(passphrase_file)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = _settings(source, passphrase_file, base)
@@ -62,17 +72,21 @@ def init(
     say = (lambda _line: None) if as_json else (lambda line: click.echo(f"{line} ..."))
     (home / FILE_NAME).write_text(settings, "utf-8")
     try:
-        state = create_home(configuration(home), new, passphrase, say)
+        if root is None:
+            state = create_home(configuration(home), new, passphrase, say)
+        else:
+            state = create_enrolled_home(configuration(home), new, root, passphrase, say)
     except BaseException:
         (home / FILE_NAME).unlink()
         raise
     slc = state.licensor.certificate
+    fingerprint = root_fingerprint(state.licensor.chain)
     if as_json:
-        print_json(
-            {"home": str(home), "base_url": base, "crypto_mode": int(crypto_mode), "slc": slc.principal.object.id}
-        )
+        found = {"home": str(home), "base_url": base, "crypto_mode": int(crypto_mode), "slc": slc.principal.object.id}
+        print_json({**found, "root_fingerprint": fingerprint})
         return
     click.echo(f"The cluster is in {home}: {slc.principal.object.name or base}, mode {crypto_mode}.")
+    click.echo(f"Root key fingerprint: {fingerprint}")
     click.echo(f"Next: rmsserver user add NAME --home {home} --email NAME@example.com")
     click.echo(f"Then: rmsserver serve --home {home}")
 

@@ -14,7 +14,7 @@ from rmsserver.errors import ADEntrySearchFailed, UnauthorizedAccess, VerifyEmai
 from rmsserver.operations.account_certificate import FEDERATED
 from rmsserver.operations.email_address import is_email_address
 from rmsserver.operations.machine_chain import verify_machine_chain
-from rmsserver.operations.preconditions import check_certificates, check_in_service, check_may_issue
+from rmsserver.operations.preconditions import check_certificates, check_certifies, check_in_service, check_may_issue
 from rmsserver.operations.rights_evaluation import WINDOWS
 from rmsserver.operations.subject import Subject, key_pair
 from rmsserver.ports import Ports
@@ -52,6 +52,7 @@ def certify(
     VerifyEmailAddressFailed.
     """
     check_in_service(state)
+    check_certifies(state)
     _check_authenticated(caller, state)
     machine = verify_machine_chain(check_certificates(request.machine_chain, state), state)
     caller.trail.note("machine", machine.principal.object.id)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from rmsserver.errors import ArgumentNull, ClusterDecommissioned, UnspecifiedError
+from rmsserver.errors import ArgumentNull, ClusterDecommissioned, UnauthorizedAccess, UnspecifiedError
 from rmsserver.state import Licensor, ServerState
 
 _log = structlog.get_logger()
@@ -17,6 +17,12 @@ def check_in_service(state: ServerState) -> None:
     """The first check everywhere but AcquireContentKey (rulings 34). Raises ClusterDecommissioned."""
     if state.decommissioned:
         raise ClusterDecommissioned
+
+
+def check_certifies(state: ServerState) -> None:
+    """A licensing-only cluster has authority to license, not to certify ([MS-RMPRS] 3.3). Raises UnauthorizedAccess."""
+    if state.is_licensing_only:
+        raise UnauthorizedAccess("a licensing-only cluster does not certify; its root cluster does")
 
 
 def check_certificates(texts: Sequence[str] | None, state: ServerState) -> tuple[str, ...]:

@@ -83,6 +83,12 @@ class Certificates:
         return _by_id(licensor.key.public for licensor in (self.licensor, *self.former_licensors))
 
     @property
+    def root_licensors(self) -> dict[KeyId, PublicKey]:
+        """On a licensing-only cluster: the SLC keys of the root cluster, which issued our own SLCs ([MS-RMPRS] 1.3.3)."""
+        above = (licensor.certificate.issuer.public_key for licensor in (self.licensor, *self.former_licensors))
+        return _by_id(above)
+
+    @property
     def trusted_machine_issuers(self) -> dict[KeyId, PublicKey]:
         """The own SPC issuer, added ones, and the production issuers that ship with the package."""
         own = [self.machine_issuer.key.public] if self.machine_issuer else []
@@ -115,7 +121,7 @@ class CertificateStore:
         cost: ScryptCost | None = None,
     ) -> CertificateStore:
         """Make the store of a new cluster. `keys` by role (fields of ClusterKeys): `licensor`,
-        `machine_issuer`, others.
+        `machine_issuer`, others. A licensing-only cluster has `licensor` alone, and no machine chain.
         """
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         file_set.check_private(home)
@@ -123,8 +129,9 @@ class CertificateStore:
         files = {
             f"master-{uuid.uuid4()}.json": master_key.seal(passphrase, cost).encode(),
             "licensor.xrml": "".join(licensor_chain).encode(),
-            "machine-issuer.xrml": "".join(machine_chain).encode(),
         }
+        if machine_chain:
+            files["machine-issuer.xrml"] = "".join(machine_chain).encode()
         for role, key in keys.items():
             name = role.replace("_", "-") + ".key"
             files[name] = master_key.wrap(_PURPOSE, name, key.to_der())
@@ -171,6 +178,15 @@ class CertificateStore:
         if stem is None:
             raise OperatorError(f"the store holds no key {role}: it may be kept elsewhere")
         return self._key(files, stem + ".key")
+
+    def enrollment_service(self, licensor: Licensor) -> Licensor | None:
+        """The Enrollment Service above the own SLC, to issue for others ([MS-RMPR] 3.6); None where its key is not here."""
+        files = file_set.read(self._directory)
+        stem = _find(files, "enrollment-service", ".key")
+        if stem is None or len(licensor.chain) < 2:
+            return None
+        key, certificate = self._key(files, stem + ".key"), IssuingCertificate.read(licensor.chain[1])
+        return Licensor(certificate, licensor.chain[1:], key) if certificate.principal.key == key.public else None
 
     def trust_machine_issuer(self, data: bytes) -> IssuingCertificate:
         """Add the SPC issuer that a file of documents begins with; its key is then accepted above machine

@@ -10,7 +10,7 @@ import structlog
 
 from rmsserver.errors import OperatorError
 from rmsserver.ports import PortUnavailable
-from rmsserver.state import ServerState
+from rmsserver.state import Licensor, ServerState
 from rmsserver.stores.certificates import Certificates, CertificateStore
 from rmsserver.stores.configuration_keys import state_fields
 from rmsserver.stores.sql.configuration import SqlConfiguration, StoredConfiguration
@@ -21,7 +21,9 @@ from rmsserver.xrml.values import Guid
 _log = structlog.get_logger()
 
 
-def make_state(certificates: Certificates, stored: StoredConfiguration) -> ServerState:
+def make_state(
+    certificates: Certificates, stored: StoredConfiguration, enrollment_service: Licensor | None = None
+) -> ServerState:
     """Everything a request is served with. Raises OperatorError where something is missing or cannot be
     read.
     """
@@ -35,7 +37,8 @@ def make_state(certificates: Certificates, stored: StoredConfiguration) -> Serve
             (archived if template.archived else published)[template.guid] = RightsTemplate.read(template.text)
         except XrmlError as error:
             raise OperatorError(f"template {template.guid} cannot be read ({error}): remove and add it again") from None
-    own = certificates.trusted_rac_issuers
+    # A licensing-only cluster certifies nobody: the account certificates of its people are its root cluster's.
+    own = certificates.root_licensors if fields.get("root_url") else certificates.trusted_rac_issuers
     # What another cluster was trusted with before this one took its key over no longer restricts it.
     foreign = {key.id: (key, row.domain) for row in stored.user_domains for key in row.keys if key.id not in own}
     return ServerState(
@@ -49,6 +52,7 @@ def make_state(certificates: Certificates, stored: StoredConfiguration) -> Serve
         trusted_user_domains={key_id: domain for key_id, (_, domain) in foreign.items()},
         trusted_machine_issuers=certificates.trusted_machine_issuers,
         machine_roots=certificates.machine_roots,
+        enrollment_service=enrollment_service,
         published_templates=published,
         archived_templates=archived,
         **fields,
@@ -100,4 +104,8 @@ class StateHolder:
         # The version first: a change that comes between the two reads is then seen as one at the next
         # refresh.
         stored = self._configuration.read()
-        return make_state(self._certificates.load(), stored)
+        certificates = self._certificates.load()
+        # The key above the SLC is in memory only where an administrator switched enrollment on.
+        enrolls = bool(stored.values.get("enrollmentEnabled"))
+        service = self._certificates.enrollment_service(certificates.licensor) if enrolls else None
+        return make_state(certificates, stored, service)
