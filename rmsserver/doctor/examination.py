@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import functools
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -171,8 +172,25 @@ class Examination:
             for name in service_names(self.home.config, base_url) if not _is_unreadable(keytab) else ():
                 check = functools.partial(service_keys.check_service_name, name, keytab, domain)
                 yield from self._bounded("spn", check)
+        yield from self._domain_sign_on(domain, directory, base_url)
         if self.wanted.user is not None:
             yield from self._person(directory, self.wanted.user, functools.partial(path_in_domain, domain))
+
+    def _domain_sign_on(self, domain: Domain, directory: LdapDirectory, base_url: str) -> Iterator[Finding]:
+        try:
+            from rmsserver.doctor import sign_on_checks
+        except ImportError:
+            yield failure("ticket", "gssapi is not installed", 'pip install "rmsserver[ad]"')
+            return
+        sign_on = self.home.config.sign_on
+        keytab, mechanisms = sign_on.keytab, sign_on.mechanisms or ("kerberos", "ntlm")
+        if keytab is not None and not _is_unreadable(keytab):
+            for name in service_names(self.home.config, base_url):
+                check = functools.partial(sign_on_checks.check_ticket, name, keytab, domain.settings.bind, directory)
+                yield from self._bounded("ticket", check)
+        program = sign_on.ntlm_auth or shutil.which("ntlm_auth")
+        if "ntlm" in mechanisms and program:
+            yield from self._bounded("ntlm", functools.partial(sign_on_checks.check_winbind, FilePath(program)))
 
     def _person(self, directory: Directory, user: str, path: Callable[[str, str], Path | None]) -> Iterator[Finding]:
         found = self._bounded("user", lambda: account_checks.check_user(directory, user))

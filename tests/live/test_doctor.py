@@ -86,7 +86,8 @@ def test_all_is_well(server: DomainServer, domain: Domain) -> None:
     assert {line[:4] for line in lines} == {"ok  "}
     assert [line[5:19].strip() for line in lines] == [
         *("home", "database", "certificates", "licensor", "name", "port", "tls", "sign-on", "configuration"),
-        *("controller", "clock", "search", "scp", "keytab", "spn", "user", "group", "round trip"),
+        *("controller", "clock", "search", "scp", "keytab", "spn", "ticket", "ntlm", "user", "group"),
+        "round trip",
     ]
 
 
@@ -98,6 +99,10 @@ def test_what_it_saw(server: DomainServer, domain: Domain) -> None:
     assert report["exit_code"] == 0
     assert seen["spn"] == "HTTP/localhost is on svc-rms, key version 1, aes256-cts, aes128-cts"
     assert "Negotiate" in seen["sign-on"]
+    assert (
+        seen["ticket"] == "a ticket for HTTP/localhost was got, and the keytab opens it, with the account's SID in it"
+    )
+    assert seen["ntlm"] == "winbind answers for RMSTEST"
     assert seen["group"].startswith("RMSTEST\\alice > ring-1@rms.test > ring-2@rms.test")
     assert seen["group"].endswith("> all-staff@rms.test")
     assert seen["round trip"].endswith("opens what is granted to all-staff@rms.test: VIEW")
@@ -129,6 +134,9 @@ def test_a_name_that_no_account_has(examine: Callable[..., dict[str, list[Findin
     (spn,) = found["spn"]
     assert (spn.verdict, spn.seen) == (Verdict.FAILURE, "no account has HTTP/nosuch.rms.test")
     assert "setspn -S HTTP/nosuch.rms.test" in spn.remedy
+    (ticket,) = found["ticket"]
+    assert ticket.verdict is Verdict.FAILURE
+    assert ticket.seen.startswith("no ticket for HTTP/nosuch.rms.test")
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +162,9 @@ def test_an_old_keytab(examine: Callable[..., dict[str, list[Finding]]], old_key
     assert spn.verdict is Verdict.FAILURE
     assert f"of {DOCTOR_NAME}, svc-doctor has version" in spn.seen
     assert "the password was changed" in spn.remedy
+    (ticket,) = found["ticket"]
+    assert ticket.verdict is Verdict.FAILURE
+    assert ticket.seen.startswith(f"the keytab does not open a ticket for {DOCTOR_NAME}")
 
 
 def test_a_keytab_of_another_service(examine: Callable[..., dict[str, list[Finding]]], old_keytab: Path) -> None:
@@ -161,6 +172,15 @@ def test_a_keytab_of_another_service(examine: Callable[..., dict[str, list[Findi
     (spn,) = examine(sign_on={"keytab": old_keytab})["spn"]
     assert spn.verdict is Verdict.FAILURE
     assert spn.seen == f"HTTP/localhost is on svc-rms, and the keytab has keys of {DOCTOR_NAME}@RMS.TEST"
+
+
+def test_no_winbind(examine: Callable[..., dict[str, list[Finding]]], tmp_path: Path) -> None:
+    """A program that says nothing stands for a winbind that is not there."""
+    silent = tmp_path / "ntlm_auth"
+    silent.write_text("#!/bin/sh\nexec false\n")
+    silent.chmod(0o755)
+    (ntlm,) = examine(sign_on={"ntlm_auth": silent})["ntlm"]
+    assert (ntlm.verdict, "net ads join" in ntlm.remedy) == (Verdict.FAILURE, True)
 
 
 def test_a_stale_point(examine: Callable[..., dict[str, list[Finding]]], domain: Domain, server: DomainServer) -> None:
