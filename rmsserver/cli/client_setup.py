@@ -79,7 +79,9 @@ def bootstrap(
     services = ClusterServices.find(connection, base_url)
 
     def make_machine(mode: CryptoMode) -> Machine:
-        return sign_machine(secret, mode, moment) if secret else request_machine(connection, base_url, mode)
+        # Where accounts are certified: a licensing-only cluster sends us to its root for both.
+        certifying = base_url_of(services.locations.certification[0])
+        return sign_machine(secret, mode, moment) if secret else request_machine(connection, certifying, mode)
 
     def settings_for(trust: ClusterTrust) -> Settings:
         ca = str(ca_file) if ca_file else None

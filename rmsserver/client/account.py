@@ -118,6 +118,7 @@ def bootstrap(
     Nothing is stored before all of it verified. Raises ClientError of many kinds.
     """
     trust = ClusterTrust.pin(services.get_licensor_certificate(), root)
+    trust = trust.with_licensor(services.get_licensing_certificate())
     machine = _kept_machine(store, trust) or make_machine(trust.mode)
     account = open_account(services.certify(machine.chain), machine, trust, now)
     licensor = open_licensor(services.get_client_licensor_certificate(account.chain), account, trust)

@@ -152,7 +152,7 @@ def _requests(
     if trust is None or account is None:
         return (f"AcquireLicense at the server the file names ({named}), once this client is set up for it",)
     where = licensing[0] if licensing else "the own cluster"
-    own = license_.principal.key == trust.server
+    own = license_.principal.key == trust.licensing
     note = (
         ""
         if own

@@ -174,8 +174,8 @@ def publish_online(
 ) -> tuple[str, ...]:
     """Have the server sign: PL and the server's chain (3.8.4.3). Raises TrustError or what the services
     raise."""
-    chain = services.get_licensor_certificate()
-    if ClusterTrust.pin(chain, trust.root) != trust:
+    chain = services.get_licensing_certificate()
+    if ClusterTrust.pin(chain, trust.root).server != trust.licensing:
         raise TrustError("The server has a new certificate; run rmsclient bootstrap again.")
     server = IssuingCertificate.read(chain[0])
     unsigned = write_publishing_license(

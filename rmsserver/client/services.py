@@ -58,6 +58,9 @@ class Services(Protocol):
     def get_licensor_certificate(self) -> tuple[str, ...]:
         """GetLicensorCertificate (3.7.4.1): the server's chain, leaf first."""
 
+    def get_licensing_certificate(self) -> tuple[str, ...]:
+        """The same of the server that licenses: another one where that is a licensing-only cluster."""
+
     def certify(self, machine_chain: Sequence[str]) -> tuple[str, ...]:
         """Certify (3.3.4.1) for the caller: the RAC chain."""
 
@@ -113,11 +116,7 @@ class ClusterServices:
         candidates = []
         for kind, fallback in (("Certification", "/certification"), ("Licensing", "/licensing")):
             urls = [found.get(f"{kind}InternalService"), found.get(f"{kind}Service"), base_url + fallback]
-            usable = [
-                _folder(url)
-                for url in urls
-                if url and (is_confidential(url) or not is_confidential(base_url))
-            ]
+            usable = [_folder(url) for url in urls if url and (is_confidential(url) or not is_confidential(base_url))]
             candidates.append(tuple(dict.fromkeys(usable)))
         return cls(connection, ServiceLocations(*candidates))
 
@@ -134,11 +133,17 @@ class ClusterServices:
         return self._try(self.locations.certification, "server", "ServiceLocator.asmx", ask)
 
     def get_licensor_certificate(self) -> tuple[str, ...]:
+        return self._server_certificate(self.locations.certification)
+
+    def get_licensing_certificate(self) -> tuple[str, ...]:
+        return self._server_certificate(self.locations.licensing)
+
+    def _server_certificate(self, places: Sequence[str]) -> tuple[str, ...]:
         def ask(service: SoapService) -> tuple[str, ...]:
             result = service.call("GetLicensorCertificate", {}).GetLicensorCertificateResult
             return _chain(service, result)
 
-        return self._try(self.locations.certification, "server", "server.asmx", ask)
+        return self._try(places, "server", "server.asmx", ask)
 
     def certify(self, machine_chain: Sequence[str]) -> tuple[str, ...]:
         arguments = {"requestParams": {"MachineCertificateChain": _nodes(machine_chain), "Persistent": True}}

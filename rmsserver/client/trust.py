@@ -4,7 +4,8 @@ Rules of this module: 1. The root key is pinned when the client is set up: out o
 server's own chain, which then is only as sure as the connection it came over. 2. What the cluster signs
 (account, licensor, use licence, templates) has the pinned server key as its issuer. That its chain closes
 at the root is not enough: machine issuers stand under the same root, and every server of Microsoft's
-hierarchy under one (wire facts 11). 3. A use licence that an author made for herself is issued by a
+hierarchy under one (wire facts 11). Where a licensing-only cluster licenses, its key is pinned too, for all but account
+certificates, and only where the pinned server issued its certificate ([MS-RMPRS] 3.3). 3. A use licence that an author made for herself is issued by a
 licensor certificate of that author, which is itself issued by the pinned server key. 4. A link in a chain
 is verified with the parent at its position, never with one looked up.
 """
@@ -12,7 +13,7 @@ is verified with the parent at its position, never with one looked up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rmsserver.client.errors import TrustError
 from rmsserver.xrml.chain import CLC_TOLERANCE, close_server_chain
@@ -21,6 +22,7 @@ from rmsserver.xrml.document import Document
 from rmsserver.xrml.errors import ChainError, SignatureError, XrmlError
 from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind
 from rmsserver.xrml.keys import CryptoMode, PublicKey
+from rmsserver.xrml.rac import RightsAccountCertificate
 
 _SERVER_KINDS = frozenset({IssuingKind.SERVER, IssuingKind.AUTHORITY})
 _OTHER_SERVER = (
@@ -36,6 +38,13 @@ class ClusterTrust:
     root: PublicKey
     server: PublicKey
     """The key of the server licensor certificate."""
+    licensor: PublicKey | None = None
+    """The key of the licensing-only cluster that licenses instead of `server`; None where there is none."""
+
+    @property
+    def licensing(self) -> PublicKey:
+        """The key that signs everything but account certificates."""
+        return self.licensor or self.server
 
     @property
     def mode(self) -> CryptoMode:
@@ -64,11 +73,25 @@ class ClusterTrust:
             raise TrustError("The server's certificate chain ends at another root than the bundle says.")
         return trust
 
+    def with_licensor(self, chain: Sequence[str]) -> ClusterTrust:
+        """The same, where the server that licenses has this chain: our own, or that of a licensing-only cluster under it.
+
+        Raises TrustError.
+        """
+        found = ClusterTrust.pin(chain, self.root)
+        if found.server == self.server:
+            return self
+        slc = IssuingCertificate.read(chain[0])
+        if slc.issuer.public_key != self.server or found.mode is not self.mode:
+            raise TrustError("The licensing server is neither the one that certifies nor one enrolled under it.")
+        return replace(self, licensor=found.server)
+
     def close(self, leaf: Document, issuers: Sequence[str], what: str) -> None:
         """Check that the pinned server issued `leaf` and that its chain closes at the root. Raises
         TrustError."""
         try:
-            if leaf.issuer.public_key != self.server:
+            expected = self.server if isinstance(leaf, RightsAccountCertificate) else self.licensing
+            if leaf.issuer.public_key != expected:
                 raise TrustError(f"{what} {_OTHER_SERVER}")
             close_server_chain(leaf, _read_issuers(issuers), {self.root.id: self.root})
             if leaf.mode is not self.mode:
@@ -79,9 +102,9 @@ class ClusterTrust:
     def close_leaf(self, leaf: Document, what: str) -> None:
         """The same for a document that comes without a chain: a template. Raises TrustError."""
         try:
-            if leaf.issuer.public_key != self.server:
+            if leaf.issuer.public_key != self.licensing:
                 raise TrustError(f"{what} {_OTHER_SERVER}")
-            leaf.verify(self.server)
+            leaf.verify(self.licensing)
         except XrmlError as error:
             raise TrustError(f"{what} cannot be trusted: {error}.") from None
 

@@ -51,6 +51,9 @@ class MemoryServices:
         self.calls.append("GetLicensorCertificate")
         return self.servers.licensor.chain
 
+    def get_licensing_certificate(self) -> tuple[str, ...]:
+        return tuple(self.get_licensor_certificate())
+
     def certify(self, machine_chain: Sequence[str]) -> tuple[str, ...]:
         self.calls.append("Certify")
         machine = clusters.Machine(clusters.key("unused", 2048), tuple(machine_chain))

@@ -10,13 +10,18 @@ from rmsserver.client.ciphers import ContentCipher
 from rmsserver.client.errors import TrustError
 from rmsserver.client.publish import Grant, new_content_key, policy_of_grants, publish_offline
 from rmsserver.client.trust import ClusterTrust
+from rmsserver.operations.enroll import STANDARD, EnrollRequest, RevocationInformation, enroll
+from rmsserver.operations.sub_enroll import SubEnrollRequest, sub_enroll
+from rmsserver.state import Licensor
 from rmsserver.xrml.document import Document
-from rmsserver.xrml.issuing import IssuingKind, issuer_xml, server_object_xml
+from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind, issuer_xml, server_object_xml
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.use_license import UseLicense
 from tests import cluster as clusters
 from tests.client.peer import CLUSTER, TRUST, account, licensor
 from tests.cluster import NOW, guid, key, make_cluster, server_hierarchy
+from tests.operations.enrollees import INFORMATION, key_of, sent_by
+from tests.operations.test_enroll import enrollment_service
 
 OTHER = make_cluster(CryptoMode.MODE_2, "other")
 
@@ -103,3 +108,39 @@ def test_a_self_made_root_is_not_the_pinned_one() -> None:
     assert issuer_xml("", copy.root.public) != issuer_xml("", TRUST.root)
     with pytest.raises(TrustError, match="another root"):
         ClusterTrust.pin(copy.licensor.chain, TRUST.root)
+
+
+def _branch_chain() -> tuple[str, ...]:
+    """What a licensing-only cluster under ours has: its certificate, then our chain."""
+    enrolling = CLUSTER.with_state(sub_enrollment_enabled=True)
+    sent = SubEnrollRequest(sent_by(enrolling), INFORMATION)
+    return sub_enroll(sent, enrolling.caller(None), enrolling.state, enrolling.ports(), NOW)
+
+
+def test_a_licensing_only_cluster_licenses_and_does_not_certify() -> None:
+    """[MS-RMPRS] 3.3: pinned beside the certifying server, for everything but account certificates."""
+    chain = _branch_chain()
+    trust = TRUST.with_licensor(chain)
+    branch = Licensor(IssuingCertificate.read(chain[0]), chain, key_of(CLUSTER))
+    assert (trust.server, trust.licensing) == (TRUST.server, branch.key.public)
+    rac = CLUSTER.account(issued=NOW)
+    clc = CLUSTER.author(rac, licensor=branch, issued=NOW)
+    trust.close(rac.rac, rac.chain[1:], "The account certificate")
+    trust.close(clc.clc, clc.chain[1:], "The licensor certificate")
+    trust.close_leaf(CLUSTER.template(licensor=branch, issued=NOW), "The template")
+    forged = CLUSTER.account(licensor=branch, issued=NOW)
+    own = CLUSTER.author(rac)
+    for leaf, above in ((forged.rac, forged.chain[1:]), (own.clc, own.chain[1:])):
+        with pytest.raises(TrustError, match="another server"):
+            trust.close(leaf, above, "It")
+
+
+def test_L9_another_server_does_not_become_the_licensing_one() -> None:
+    """L9: the certifying server itself, or one that it enrolled; a chain to the root is not enough."""
+    assert TRUST.with_licensor(CLUSTER.servers.licensor.chain) is TRUST
+    beside = CLUSTER.with_state(enrollment_enabled=True, enrollment_service=enrollment_service(CLUSTER))
+    request = EnrollRequest(sent_by(beside), INFORMATION, RevocationInformation(STANDARD))
+    enrolled = enroll(request, beside.caller(None), beside.state, beside.ports(), NOW)
+    for chain in (enrolled, OTHER.servers.licensor.chain):
+        with pytest.raises(TrustError):
+            TRUST.with_licensor(chain)
