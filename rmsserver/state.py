@@ -175,6 +175,8 @@ class ServerState:
     minimum_security_processor: Version | None = None
     """spcExclusionPolicy: the lowest accepted version of the Repository level."""
     excluded_racs: frozenset[KeyId] = frozenset()
+    blocked_users: frozenset[str] = frozenset()
+    """E-mail addresses and SIDs, folded, of users who are refused everywhere whatever certificate they have."""
     application_exclusions: tuple[ApplicationExclusion, ...] = ()
     os_exclusion: VersionSpan | None = None
     """None where OS exclusion is off."""

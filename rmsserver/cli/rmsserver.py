@@ -18,6 +18,7 @@ from rmsserver.cli.program import Program
         "group": "rmsserver.cli.accounts:group",
         "directory": "rmsserver.cli.directory:directory",
         "template": "rmsserver.cli.templates:template",
+        "exclusion": "rmsserver.cli.exclusions:exclusion",
         "endpoints": "rmsserver.cli.endpoints:endpoints",
         "scp": "rmsserver.cli.scp:scp",
         "doctor": "rmsserver.cli.doctor:doctor",

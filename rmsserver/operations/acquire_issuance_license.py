@@ -10,6 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from rmsserver.errors import ArgumentNull, OnlinePublishingDisabled, UnspecifiedError
+from rmsserver.operations import blocked_users
 from rmsserver.operations.known_servers import KnownServers
 from rmsserver.operations.online_publishing import OnlinePublishing
 from rmsserver.operations.preconditions import check_in_service, check_may_issue
@@ -34,13 +35,14 @@ def acquire_issuance_license(
 ) -> AcquireIssuanceLicenseResult:
     """Sign each licence with the own key, its content key sealed anew to it (rulings 2, 16, 17).
 
-    Raises ClusterDecommissioned, OnlinePublishingDisabled, ArgumentNull, UnspecifiedError,
+    Raises ClusterDecommissioned, OnlinePublishingDisabled, UnauthorizedAccess (blocked), ArgumentNull, UnspecifiedError,
     UnsignedIssuanceLicenseNoMatchingIssuedPrincipal, EnablingBitsHashDoesNotMatch, CryptoUnsupportedSymKey or
     InvalidOfficialRightsTemplate.
     """
     check_in_service(state)
     if not state.online_publishing_enabled:
         raise OnlinePublishingDisabled
+    blocked_users.check_caller(caller, state, ports.directory)
     texts = _texts(request, state)
     publishing = OnlinePublishing(caller, state, ports, now, KnownServers.of(state))
     opened = [publishing.open(publishing.read(text)) for text in texts]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rmsserver.errors import ArgumentNull, CredentialCreationTime, InvalidOperation, RmsError, UnspecifiedError
+from rmsserver.operations import blocked_users
 from rmsserver.operations.account_certificate import verify_account_certificate
 from rmsserver.operations.known_servers import KnownServers
 from rmsserver.operations.open_license import FoundLicense, budget_name
@@ -63,6 +64,7 @@ def acquire_license(
         raise UnspecifiedError(f"{len(items)} items in one request; the limit is {state.batch_limit}")
     if not items or not items[0].issuance_license:
         raise ArgumentNull("the first item has no publishing licence")
+    blocked_users.check_caller(caller, state, ports.directory)
     server = UseLicenses(caller, state, ports, now, KnownServers.of(state))
     answers: list[tuple[str, ...] | RmsError] = []
     licenses: Sequence[str] = ()
@@ -84,6 +86,7 @@ def _serve(item: AcquireLicenseItem, licenses: Sequence[str], server: UseLicense
     racs = check_certificates(item.licensee_certs, state)
     check_license_sizes(licenses, item.application_data, state)
     rac = verify_account_certificate(racs, caller, state, server.now, verified=ports.license_cache)
+    blocked_users.check_account_certificate(rac, caller, state, ports.directory)
     found = server.find(licenses)
     _check_creation_time(found, rac, state)
     account = account_key(*rac.account, rac.email, rac.email_aliases)

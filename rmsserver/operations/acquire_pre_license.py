@@ -22,6 +22,7 @@ from rmsserver.errors import (
     RmsError,
     UnspecifiedError,
 )
+from rmsserver.operations import blocked_users
 from rmsserver.operations.known_servers import KnownServers
 from rmsserver.operations.open_license import FoundLicense, OpenedLicense, budget_name
 from rmsserver.operations.preconditions import check_in_service, check_may_issue
@@ -70,6 +71,7 @@ def acquire_pre_license(
     check_in_service(state)
     identities, licenses = _checked(request, state)
     check_may_issue(state, now)
+    blocked_users.check_caller(caller, state, ports.directory)
     server = UseLicenses(caller, state, ports, now, KnownServers.of(state))
     found = server.find(licenses)
     opened, usage = server.open(found, budget_name(caller))
@@ -107,6 +109,8 @@ def _license(identity: str, found: FoundLicense, opened: OpenedLicense, usage: U
     if account is None or subject is None or not account.enabled:
         raise AcquirePreLicenseInvalidLicensee("not known, disabled, or without an e-mail address")
     server.caller.trail.note("licensee", subject.email)
+    if blocked_users.is_blocked(subject, server.state, server.ports.directory):
+        raise DrmacIsExcluded
     key_name = account_key(subject.id_type, subject.id, subject.email)
     server.check_not_refused(found, key_name)
     rights = server.rights(found, opened, usage, reader_of(account), key_name)

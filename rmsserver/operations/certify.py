@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass
 
 from rmsserver.errors import ADEntrySearchFailed, UnauthorizedAccess, VerifyEmailAddressFailed
+from rmsserver.operations import blocked_users
 from rmsserver.operations.account_certificate import FEDERATED
 from rmsserver.operations.email_address import is_email_address
 from rmsserver.operations.machine_chain import verify_machine_chain
@@ -60,6 +61,8 @@ def certify(
     subject = _subject(caller, ports)
     caller.trail.note("account", subject.email)
     caller.trail.note("account_id", subject.id)
+    if blocked_users.is_blocked(subject, state, ports.directory):
+        raise UnauthorizedAccess("the account is blocked")
     check_may_issue(state, now)
     certificate_id = ports.random.guid()
     text = write_rights_account_certificate(

@@ -31,6 +31,7 @@ from rmsserver.errors import (
     ServerRepublishIllegal,
     UnspecifiedError,
 )
+from rmsserver.operations import blocked_users
 from rmsserver.operations.known_servers import KnownServers
 from rmsserver.operations.online_publishing import OnlinePublishing, OpenedUnsignedLicense
 from rmsserver.operations.open_license import (
@@ -74,13 +75,14 @@ def edit_issuance_license(
 ) -> EditIssuanceLicenseResult:
     """The unsigned licence, signed, with the content key of the signed one.
 
-    Raises ClusterDecommissioned, OnlinePublishingDisabled, ArgumentNull, InvalidOperation (several items),
-    InvalidSignedIssuanceLicense, UnsignedIssuanceLicenseNoMatchingIssuedPrincipal, ServerRepublishIllegal,
+    Raises ClusterDecommissioned, OnlinePublishingDisabled, UnauthorizedAccess (blocked), ArgumentNull, InvalidOperation
+    (several items), InvalidSignedIssuanceLicense, UnsignedIssuanceLicenseNoMatchingIssuedPrincipal, ServerRepublishIllegal,
     EnablingBitsHashDoesNotMatch, CryptoUnsupportedSymKey, InvalidOfficialRightsTemplate or UnspecifiedError.
     """
     check_in_service(state)
     if not state.online_publishing_enabled:
         raise OnlinePublishingDisabled
+    blocked_users.check_caller(caller, state, ports.directory)
     signed, unsigned_text = _texts(request, state)
     publishing = OnlinePublishing(caller, state, ports, now, KnownServers.of(state))
     found = _find_signed(signed, publishing)

@@ -11,6 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from rmsserver.errors import ArgumentNull, UnexpectedPersonaCert, UnspecifiedError
+from rmsserver.operations import blocked_users
 from rmsserver.operations.account_certificate import verify_account_certificate
 from rmsserver.operations.preconditions import check_certificates, check_in_service, check_may_issue
 from rmsserver.ports import IssuedLicensor, Ports
@@ -48,6 +49,7 @@ def get_client_licensor_cert(
     if len(request.items) > state.batch_limit:
         raise UnspecifiedError(f"{len(request.items)} items in one request; the limit is {state.batch_limit}")
     chains = [check_certificates(item, state) for item in request.items]
+    blocked_users.check_caller(caller, state, ports.directory)
     accounts = [_account(chain, caller, state, ports, now) for chain in chains]
     check_may_issue(state, now)
     return GetClientLicensorCertResult(tuple(_issue(rac, caller, state, ports, now) for rac in accounts))
@@ -57,6 +59,7 @@ def _account(
     chain: tuple[str, ...], caller: RequestContext, state: ServerState, ports: Ports, now: dt.datetime
 ) -> RightsAccountCertificate:
     rac = verify_account_certificate(chain, caller, state, now, verified=ports.license_cache)
+    blocked_users.check_account_certificate(rac, caller, state, ports.directory)
     if rac.machine is None:
         raise UnexpectedPersonaCert("a pre-certified RAC does not get a client licensor certificate")
     return rac

@@ -10,6 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from rmsserver.errors import ArgumentNull, DrmsArgument, UnauthorizedAccess
+from rmsserver.operations import blocked_users
 from rmsserver.operations.email_address import is_email_address
 from rmsserver.operations.preconditions import check_in_service, check_may_issue
 from rmsserver.operations.subject import Subject, is_sid, key_pair
@@ -53,7 +54,7 @@ def precertify(
     """A RAC without FEDERATIONPRINCIPALS for one user, named by e-mail address, SID or both.
 
     Raises ClusterDecommissioned, ArgumentNull (nothing asked for, no user named), DrmsArgument (not exactly one request;
-    neither address nor SID, or not known), UnauthorizedAccess (two users; a disabled one; on a licensing-only
+    neither address nor SID, or not known), UnauthorizedAccess (two users; a disabled or blocked one; on a licensing-only
     cluster), UnspecifiedError (own certificate not valid).
     """
     check_in_service(state)
@@ -67,6 +68,8 @@ def precertify(
     caller.trail.note("account_id", subject.id)
     if not account.enabled:
         raise UnauthorizedAccess("the account is disabled")
+    if blocked_users.is_blocked(subject, state, ports.directory):
+        raise UnauthorizedAccess("the account is blocked")
     check_may_issue(state, now)
     certificate_id = ports.random.guid()
     text = write_public_account_certificate(

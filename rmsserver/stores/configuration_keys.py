@@ -18,7 +18,7 @@ from rmsserver.errors import OperatorError
 from rmsserver.state import ApplicationExclusion, ServerState
 from rmsserver.xrml.errors import XrmlSyntaxError
 from rmsserver.xrml.keys import KeyId
-from rmsserver.xrml.values import Version, VersionSpan
+from rmsserver.xrml.values import Version, VersionSpan, fold
 
 Json = None | bool | int | str | list[object]
 
@@ -185,6 +185,13 @@ SPAN = ValueType(_span, _load_span)
 KEY_IDS = _many(
     _matching(re.compile(r"[0-9a-f]{64}"), "64 hexadecimal digits"), lambda v: KeyId(bytes.fromhex(str(v))), frozenset
 )
+BLOCKED = _many(
+    _matching(
+        re.compile(rf"{_EMAIL.pattern}|{_SID.pattern}", re.IGNORECASE), "user@example.com or S-1-5-21-1-2-3-1104"
+    ),
+    lambda value: fold(str(value)),
+    frozenset,
+)
 SIDS = _many(_matching(_SID, "S-1-5-21-1-2-3-1104"), str, frozenset)
 EXCLUSIONS = _many(_exclusion, _load_exclusion, tuple)
 
@@ -257,6 +264,13 @@ _KEYS = (
         True,
     ),
     ConfigurationKey("racExclusionPolicy", "excluded_racs", KEY_IDS, "key ids of excluded account certificates", True),
+    ConfigurationKey(
+        "blockedUsers",
+        "blocked_users",
+        BLOCKED,
+        "e-mail addresses and SIDs of users who are refused whatever certificate they have",
+        True,
+    ),
     ConfigurationKey(
         "applicationExclusionPolicy",
         "application_exclusions",
@@ -380,7 +394,7 @@ def state_fields(values: Mapping[str, Json]) -> dict[str, object]:
         for name, value in values.items()
         if name in KEYS and not name.startswith("osExclusion")
     }
-    for name in ("excluded_racs", "application_exclusions", "rac_proxies", "forests"):
+    for name in ("excluded_racs", "blocked_users", "application_exclusions", "rac_proxies", "forests"):
         if fields.get(name, ()) is None:
             del fields[name]
     if values.get("osExclusionEnabled"):

@@ -5,7 +5,7 @@ moves.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Delete, Update, delete, insert, select, update
@@ -82,6 +82,23 @@ class SqlConfiguration:
                 put_value(connection, name, value)
             bump_version(connection)
 
+    def change_list(
+        self, name: str, *, add: Iterable[str] = (), remove: Callable[[str], bool] = lambda _entry: False
+    ) -> list[str]:
+        """Add entries to a key that has a list, and take others out, as one change; the entries afterwards.
+
+        What is added is parsed as `set` would. Raises OperatorError where an entry is not acceptable.
+        """
+        key = settable_key(name)
+        added = [entry for text in add for entry in _entries(key.parse(text))]
+        with self._database.write() as connection:
+            query = select(configuration.c.value).where(configuration.c.key == key.name)
+            kept = [entry for entry in _entries(connection.execute(query).scalar_one_or_none()) if not remove(entry)]
+            entries = list(dict.fromkeys((*kept, *added)))
+            put_value(connection, key.name, [*entries] or None)
+            bump_version(connection)
+        return entries
+
     def reset(self, name: str) -> None:
         """Back to the default. Raises OperatorError for baseUrl, which has none."""
         key = settable_key(name)
@@ -148,6 +165,10 @@ class SqlConfiguration:
             if connection.execute(statement).rowcount != 1:
                 raise OperatorError(f"there is no template {guid}: see `rmsserver template list`")
             bump_version(connection)
+
+
+def _entries(value: Json) -> list[str]:
+    return [str(entry) for entry in value] if isinstance(value, list) else []
 
 
 def bump_version(connection: Connection) -> None:

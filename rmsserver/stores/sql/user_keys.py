@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from rmsserver.ports import Wrapping
@@ -56,6 +56,19 @@ class SqlUserKeys:
             with self._database.read() as connection:
                 first = _select(connection, account, bits)
         return key if first is None else self._open(account, bits, first)
+
+    def pairs(self, account: str) -> list[PrivateKey]:
+        """Every pair of the account, of both cryptographic modes. Raises PortUnavailable, UnwrapError."""
+        account = account.casefold()
+        query = select(user_keys.c.bits, user_keys.c.wrapped).where(user_keys.c.account == account)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(user_keys.c.bits)).all()
+        return [self._open(account, bits, wrapped) for bits, wrapped in rows]
+
+    def retire(self, account: str) -> None:
+        """Forget the account's pairs: its next certificate has a new one. Raises PortUnavailable."""
+        with self._database.write() as connection:
+            connection.execute(delete(user_keys).where(user_keys.c.account == account.casefold()))
 
     def _open(self, account: str, bits: int, wrapped: bytes) -> PrivateKey:
         return PrivateKey.from_der(self._wrapping.unwrap(_PURPOSE, _identity(account, bits), wrapped))
