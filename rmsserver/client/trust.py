@@ -1,13 +1,15 @@
-"""Whom this client believes: the root and the server certificate it was set up with.
+"""Whom this client believes: the root and the server certificates it was set up with.
 
-Rules of this module: 1. The root key is pinned when the client is set up: out of a bundle file, or from the
-server's own chain, which then is only as sure as the connection it came over. 2. What the cluster signs
-(account, licensor, use licence, templates) has the pinned server key as its issuer. That its chain closes
-at the root is not enough: machine issuers stand under the same root, and every server of Microsoft's
-hierarchy under one (wire facts 11). Where a licensing-only cluster licenses, its key is pinned too, for all but account
-certificates, and only where the pinned server issued its certificate ([MS-RMPRS] 3.3). 3. A use licence that an author made for herself is issued by a
-licensor certificate of that author, which is itself issued by the pinned server key. 4. A link in a chain
-is verified with the parent at its position, never with one looked up.
+Rules of this module:
+1. The root key is pinned when the client is set up: out of a bundle file, or from the server's own chain, which then is
+   only as sure as the connection it came over.
+2. What the cluster signs (account, licensor, use licence, templates) has the pinned server key as its issuer. That its
+   chain closes at the root is not enough: machine issuers stand under the same root, and every server of Microsoft's
+   hierarchy under one (wire facts 11). Where a licensing-only cluster licenses, its key is pinned too, for all but account
+   certificates, and only where the pinned server issued its certificate ([MS-RMPRS] 3.3).
+3. A use licence that an author made for herself is issued by a licensor certificate of that author, which is itself issued
+   by the pinned server key.
+4. A link in a chain is verified with the parent at its position, never with one looked up.
 """
 
 from __future__ import annotations

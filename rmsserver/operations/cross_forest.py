@@ -14,6 +14,9 @@ from rmsserver.state import AuditTrail, ServerState
 _FORESTS_AT_ONCE = 4
 """For one question; more would let one document keep a worker for longer than the calls of four forests take."""
 _GROUPS_AT_ONCE = 20
+_QUESTIONS = 20
+_ASKED = "asked_forest"
+_UNANSWERED = "unanswered_forest"
 
 
 def groups_elsewhere(
@@ -26,23 +29,31 @@ def groups_elsewhere(
 ) -> frozenset[str]:
     """Which of `groups` (e-mail addresses) in other forests `principal` (an e-mail address) belongs to.
 
-    `calls` servers have been involved, this one not yet counted. A forest that does not answer counts as "not a member" and
-    is an alert; the caller must not remember such an answer (`elsewhere_unanswered`).
+    `calls` servers have been involved, this one not yet counted. A forest that does not answer counts as "not a member", is
+    an alert, and is not asked again for the same request; such an answer must not be remembered (`is_unanswered`). A
+    request that has asked twenty times asks no more.
     """
     found: set[str] = set()
     if calls + 2 >= state.cross_forest_limit:
         return frozenset()  # whoever is asked would refuse
     for url, there in list(_by_forest(groups, state).items())[:_FORESTS_AT_ONCE]:
-        trail.note("asked_forest", url)
+        if url[:200] in trail.facts.get(_UNANSWERED, ()):
+            continue
+        if len(trail.facts.get(_ASKED, ())) >= _QUESTIONS:
+            trail.note(_UNANSWERED, url)
+            continue
+        trail.note(_ASKED, url)
         try:
             found |= _members(url, principal, there[:_GROUPS_AT_ONCE], calls + 1, ports)
         except PortUnavailable as error:
             trail.alert(f"another forest did not answer about groups: {error.detail}")
-            trail.note(UNANSWERED, url)
+            trail.note(_UNANSWERED, url)
     return frozenset(found)
 
 
-UNANSWERED = "unanswered_forest"
+def is_unanswered(trail: AuditTrail) -> bool:
+    """Did a forest that was to be asked for this request not answer?"""
+    return _UNANSWERED in trail.facts
 
 
 def is_elsewhere(group: str, state: ServerState) -> bool:

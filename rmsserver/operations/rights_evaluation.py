@@ -14,7 +14,7 @@ Rules:
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rmsserver.ports import Directory, DirectoryAccount
@@ -165,6 +165,10 @@ class UsagePolicy:
 # --- evaluation --------------------------------------------------------------------------------------------------------
 
 
+def in_no_other_forest(_reader: Reader, _addresses: list[str]) -> frozenset[str]:
+    return frozenset()
+
+
 def evaluate_rights(
     policy: UsagePolicy,
     owner: Grantee | None,
@@ -173,8 +177,11 @@ def evaluate_rights(
     state: ServerState,
     trail: AuditTrail,
     now: dt.datetime,
+    elsewhere: Callable[[Reader, list[str]], frozenset[str]] = in_no_other_forest,
 ) -> tuple[UseRight, ...]:
-    """The rights of a use licence for `reader`; none where nothing is granted. Raises PortUnavailable."""
+    """The rights of a use licence for `reader`; none where nothing is granted. `elsewhere` says which of some folded
+    addresses are groups of other forests that the reader is in. Raises PortUnavailable.
+    """
     if owner is not None and reader.is_named_by(owner):
         return (OWNER_RIGHT,)
     super_users = _super_user_group(state)
@@ -182,6 +189,8 @@ def evaluate_rights(
     if not groups.isdisjoint(super_users):
         trail.alert(f"super user: {reader.directory_sid} opened a document")
         return (OWNER_RIGHT,)
+    if state.forests:
+        groups |= elsewhere(reader, [address for address in policy.by_email if address not in reader.emails | groups])
     return merge_grants(policy.granted_to(reader, groups), policy.preconditions, now)
 
 

@@ -16,6 +16,7 @@ from rmsserver.errors import (
     NoRightsForRequestedPrincipal,
     UnspecifiedError,
 )
+from rmsserver.operations.cross_forest import groups_elsewhere, is_elsewhere, is_unanswered
 from rmsserver.operations.known_servers import KnownServers
 from rmsserver.operations.open_license import FoundLicense, OpenedLicense, find_license, open_license
 from rmsserver.operations.preconditions import check_may_issue
@@ -27,6 +28,9 @@ from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.principal import Principal
 from rmsserver.xrml.rights import Policy
 from rmsserver.xrml.use_license import UseRight, write_use_license
+
+_ADDRESSES_ASKED = 3
+"""Of one account, where another forest is asked about it."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +91,24 @@ class UseLicenses:
         else:
             owner = None if opened.owner_disputed else opened.owner
             trail, directory = self.caller.trail, self.ports.directory
-            rights = evaluate_rights(usage, owner, reader, directory, self.state, trail, self.now)
+            rights = evaluate_rights(
+                usage, owner, reader, directory, self.state, trail, self.now, self._in_other_forests
+            )
         if not rights:
-            if self.state.no_rights_cache_enabled:
+            # A forest that does not answer now may say yes in a minute.
+            if self.state.no_rights_cache_enabled and not is_unanswered(self.caller.trail):
                 self.ports.license_cache.remember_no_rights(found.key, account, self._generation)
             raise NoRightsForRequestedPrincipal
         return rights
+
+    def _in_other_forests(self, reader: Reader, addresses: list[str]) -> frozenset[str]:
+        """Which of the addresses are groups of other forests that the reader is in ([MS-RMPRS] 4.1)."""
+        groups = [address for address in addresses if is_elsewhere(address, self.state)]
+        for email in sorted(reader.emails)[:_ADDRESSES_ASKED] if groups else ():
+            found = groups_elsewhere(email, groups, 0, self.state, self.ports, self.caller.trail)
+            if found:
+                return found
+        return frozenset()
 
     def issue(
         self, opened: OpenedLicense, usage: UsagePolicy, rights: tuple[UseRight, ...], licensee: Principal

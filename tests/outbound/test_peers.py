@@ -80,7 +80,10 @@ def test_L10_one_call_too_many_is_refused_at_once() -> None:
     """L10: servers that ask each other in a circle cannot take every worker."""
     one = HttpPeers(HttpPeer(simultaneous=1))
     with OtherServer(body=answer("true"), wait_seconds=1).serving() as server:
-        ask = lambda: one.is_principal_member_of(server.url, "a@example.com", ["g@example.com"], 1)  # noqa: E731
+
+        def ask() -> bool:
+            return one.is_principal_member_of(server.url, "a@example.com", ["g@example.com"], 1)
+
         first = threading.Thread(target=ask)
         first.start()
         while not server.requests:
