@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import base64
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.threadpool import ThreadPool
 
 from rmsserver.auth import Challenge, ConnectionAuth, Identity
 from rmsserver.state import AuthenticationType, DomainAccount
 from rmsserver.web.site import RmsSite, WebParts, make_site
+from rmsserver.web.tls import Tls
 
 
 class NamedSignOn:
@@ -61,14 +64,21 @@ def basic(name: str, scheme: str = "Basic") -> str:
 class RunningServer:
     """`make_site` listening on a port of the system's choice. A reactor of its own, so that several can run."""
 
-    def __init__(self, parts: Callable[[ThreadPool], WebParts], *, workers: int = 4) -> None:
+    def __init__(self, parts: Callable[[ThreadPool], WebParts], *, workers: int = 4, tls: Tls | None = None) -> None:
+        """`tls`: serve https, which the client here takes from whoever answers."""
         self._reactor: Any = EPollReactor()
         self._pool = ThreadPool(1, workers)
         self._pool.start()
         self.site: RmsSite = make_site(parts(self._pool), self._reactor)
         started = threading.Event()
         self._reactor.callWhenRunning(started.set)
-        port = self._reactor.listenTCP(0, self.site, interface="127.0.0.1")
+        self._tls = tls
+        factory: Any = self.site
+        if tls is not None:
+            # Not listenSSL: that would flush by the clock of the process's own reactor, which does not run here.
+            make: Any = TLSMemoryBIOFactory
+            factory = make(tls.options, False, self.site, clock=self._reactor)
+        port = self._reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.port: int = port.getHost().port
         self._thread = threading.Thread(target=self._reactor.run, args=(False,), daemon=True)
         self._thread.start()
@@ -76,10 +86,16 @@ class RunningServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def connect(self) -> Wire:
-        return Wire(socket.create_connection(("127.0.0.1", self.port), timeout=10))
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        if self._tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            connection = context.wrap_socket(connection)
+        return Wire(connection)
 
     def send(self, data: bytes) -> Response:
         """One request on a connection of its own."""

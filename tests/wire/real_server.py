@@ -11,6 +11,7 @@ from twisted.python.threadpool import ThreadPool
 
 from rmsserver.auth.basic import BasicScheme, BasicUse
 from rmsserver.auth.connection import HttpAuthenticator, SignOnSettings
+from rmsserver.auth.federation.wsfed import FederatedSignOn
 from rmsserver.auth.guessing import PasswordGuessing
 from rmsserver.auth.policy import AccessPolicy, Demand, Rule
 from rmsserver.directory.memory import MemoryDirectory
@@ -23,6 +24,7 @@ from rmsserver.stores.memory import MemoryAudit
 from rmsserver.web.health import Metrics
 from rmsserver.web.machine_certificate import MachineCertificateEndpoint
 from rmsserver.web.site import WebParts
+from rmsserver.web.tls import Tls
 from tests.cluster import NOW, Cluster
 from tests.http_server import Response, RunningServer
 from tests.wire.calls import call
@@ -63,6 +65,8 @@ class RealServer:
         *,
         anonymous: tuple[str, ...] = (),
         rules: Mapping[str, Rule] | None = None,
+        federation: FederatedSignOn | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """`anonymous`: paths of endpoints that are open to unknown callers. `rules`: other than the product's, by path."""
         self.cluster = cluster
@@ -76,7 +80,8 @@ class RealServer:
             self._policy = self._policy.changed(path, Rule(Demand.ANONYMOUS))
         for path, rule in (rules or {}).items():
             self._policy = self._policy.changed(path, rule)
-        self.http = RunningServer(self._parts)
+        self._federation = federation
+        self.http = RunningServer(self._parts, tls=tls)
 
     @property
     def audit(self) -> list[AuditRecord]:
@@ -105,4 +110,5 @@ class RealServer:
             policy=lambda: self._policy,
             machine_certificates=MachineCertificateEndpoint(runtime),
             metrics=Metrics(),
+            federation=self._federation,
         )
