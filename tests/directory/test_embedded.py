@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -293,18 +293,21 @@ def test_a_large_directory_stays_fast(database: Database, rows: SqlAccounts) -> 
             [{"group_sid": f"S-1-5-21-9-9-9-{n}", "member_sid": f"S-1-5-21-1-2-3-{n}"} for n in size],
         )
     directory = EmbeddedDirectory(rows)
-    start = time.perf_counter()
-    for n in range(0, count, count // 100):
-        assert directory.by_login(f"u{n}") is not None
-        asked = [f"g{n}@x.y", f"g{n + 1}@x.y"]
-        assert directory.groups_of(f"S-1-5-21-1-2-3-{n}", asked) == {f"g{n}@x.y"}
-    assert time.perf_counter() - start < 3.0
+
+    def ask() -> None:
+        for n in range(0, count, count // 100):
+            assert directory.by_login(f"u{n}") is not None
+            asked = [f"g{n}@x.y", f"g{n + 1}@x.y"]
+            assert directory.groups_of(f"S-1-5-21-1-2-3-{n}", asked) == {f"g{n}@x.y"}
+
+    # A hundred questions, against going through one of the tables once: a table that is searched would lose.
+    assert _seconds(ask) < 20 * _seconds(rows.accounts)
 
 
 def test_a_user_in_very_many_groups(
     database: Database, rows: SqlAccounts, administration: DirectoryAdministration
 ) -> None:
-    """A user in 100,000 groups is judged in well under a second, and one candidate who is a person costs nothing."""
+    """A user in 100,000 groups is judged, and a candidate who is a person costs less than one who is a group."""
     sid = administration.add_user("author", []).sid
     size = range(100_000)
     with database.write() as connection:
@@ -316,12 +319,20 @@ def test_a_user_in_very_many_groups(
             insert(group_members), [{"group_sid": f"S-1-5-21-9-9-9-{n}", "member_sid": sid} for n in size]
         )
     directory = EmbeddedDirectory(rows)
-    start = time.perf_counter()
     assert directory.groups_of(sid, ["g5@x.y", "person@x.y"]) == {"g5@x.y"}
-    assert time.perf_counter() - start < 1.0
-    start = time.perf_counter()
+    with_group = _seconds(lambda: EmbeddedDirectory(rows).groups_of(sid, ["g5@x.y", "person@x.y"]))
     assert directory.groups_of(sid, ["person@x.y"]) == frozenset()
-    assert time.perf_counter() - start < 0.1
+    assert _seconds(lambda: EmbeddedDirectory(rows).groups_of(sid, ["person@x.y"])) < with_group
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    """The best of three runs."""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def test_what_is_remembered_follows_every_change(

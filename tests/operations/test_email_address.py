@@ -63,4 +63,5 @@ def test_hostile_text_takes_no_time(text: str) -> None:
     """No catastrophic backtracking."""
     start = time.perf_counter()
     assert not is_email_address(text)
-    assert time.perf_counter() - start < 0.1
+    # Backtracking would take years; a busy machine does not take this long for a thousand characters.
+    assert time.perf_counter() - start < 5

@@ -91,7 +91,7 @@ def test_L10_one_call_too_many_is_refused_at_once() -> None:
         begun = time.monotonic()
         with pytest.raises(PortUnavailable, match="in use"):
             ask()
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 2
         first.join()
         assert ask()
 

