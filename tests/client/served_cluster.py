@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,15 +56,26 @@ class ServedCluster:
 
     def rmsserver(self, *words: str) -> str:
         """Run a command of the operator's."""
-        done = subprocess.run(
+        done = self._run(words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def rmsserver_fails(self, *words: str) -> str:
+        """Run a command that must end with 2 and one line, which is returned."""
+        done = self._run(words)
+        assert done.returncode == 2, done.stdout
+        assert done.stderr.count("\n") == 1
+        return done.stderr
+
+    def _run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [*_command("rmsserver"), *words, "--home", str(self.home)],
             env={**os.environ, "RMS_USER_PASSWORD": PASSWORD},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def create(self, *options: str) -> None:
         """Cluster, three people who can sign on by NTLM, a fourth who cannot, a group and a template."""

@@ -146,8 +146,8 @@ def _server_certificate(
     start, end = issuer.issuance
     if not max(start, issuer.issued_time) <= now < end:
         raise OperatorError(
-            f"the enrollment certificate issues from {start:%Y-%m-%d} until {end:%Y-%m-%d}, and the clock says "
-            f"{now:%Y-%m-%d}: set the clock right"
+            f"the enrollment certificate issues from {max(start, issuer.issued_time):%Y-%m-%d %H:%M} until "
+            f"{end:%Y-%m-%d %H:%M}, and the clock says {now:%Y-%m-%d %H:%M} UTC: set the clock right"
         )
     text = write_issuing_certificate(
         kind=IssuingKind.SERVER,
