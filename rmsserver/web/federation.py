@@ -2,7 +2,7 @@
 
 Served only over TLS that this server ends itself ([MS-RMPR] 2.1) and only while `federationEnabled` is on; no Authorization
 header and no sign-on of the connection counts here, and the session cookie counts nowhere else. A token that is refused
-for any reason gets one and the same 500 ([MS-MWBF] 3.1.1.1); why is in the log and the audit.
+for any reason gets one and the same 500 ([MS-MWBF] 3.1.1.1); why is in the log.
 """
 
 from __future__ import annotations
@@ -106,24 +106,19 @@ class FederatedEndpoint:
     def _sign_in(self, request: HttpRequest) -> HttpAnswer:
         if len(request.body) > FORM_LIMIT_BYTES:
             return plain(413)
-        begun = self._runtime.begin()
-        context = RequestContext(AuthenticationType.FEDERATION, application=(request.header("user-agent") or "")[:200])
-        answer = self._attempt(request, context)
-        self._runtime.audit(begun, _OPERATION, answer.outcome, request.client_address, context)
-        return answer
-
-    def _attempt(self, request: HttpRequest, context: RequestContext) -> HttpAnswer:
-        runtime = self._runtime
+        runtime, begun = self._runtime, self._runtime.begin()
         realms = frozenset(_realm(directory, self._base_url) for directory in EXTERNAL_DIRECTORIES)
         try:
             accepted = self._sign_on.accept(request.body, realms, runtime.clock(), runtime.ports.secrets)
         except TokenRefused as refused:
+            # Not in the audit, as no refused sign-on is: who may write there without being known could flood it.
             _log.info("federated sign-in refused", reason=refused.reason, client=request.client_address)
-            context.trail.note("refused", refused.reason)
             return HttpAnswer(500, body=b"The sign-in was not accepted\n", operation=_OPERATION, outcome="refused")
         except PortUnavailable:
             return plain(503)
-        context.trail.note("account", accepted.account.email)
+        application = (request.header("user-agent") or "")[:200]
+        context = RequestContext(AuthenticationType.FEDERATION, accepted.account, application=application)
+        runtime.audit(begun, _OPERATION, "ok", request.client_address, context)
         headers = (("Set-Cookie", accepted.cookie), ("Location", self._target(accepted.context)))
         return HttpAnswer(302, headers=headers, operation=_OPERATION, outcome="ok")
 

@@ -128,7 +128,7 @@ def test_the_whole_way_of_a_client(server: RealServer) -> None:
     assert rac.validity[1] - NOW == dt.timedelta(days=1)
     records = server.audit[-2:]
     assert [(r.operation, r.outcome) for r in records] == [("FederatedSignIn", "ok"), ("Certify", "ok")]
-    assert (records[1].authentication.value, records[1].account) == ("MWBF", EMAIL)
+    assert {(r.authentication.value, r.account) for r in records} == {("MWBF", EMAIL)}
 
 
 def test_one_guid_for_each_address(server: RealServer) -> None:
@@ -203,7 +203,7 @@ def test_sign_out(server: RealServer) -> None:
 
 
 def test_tokens_that_are_refused(server: RealServer) -> None:
-    """Each with one and the same answer, no cookie, nothing of the token in it, and a record of why."""
+    """Each with one and the same answer, no cookie, nothing of the token in it, and no line in the audit to flood it by."""
     good = fresh().token()
     assert post(server, good).status == 302
     sha1 = fresh(method=SignatureMethod.RSA_SHA1, digest=DigestAlgorithm.SHA1)
@@ -225,12 +225,12 @@ def test_tokens_that_are_refused(server: RealServer) -> None:
         "noise": "<",
         "empty": "",
     }
+    records = len(server.audit)
     for what, token in tokens.items():
         answer = post(server, token)
         assert (answer.status, answer.body) == (500, b"The sign-in was not accepted\n"), what
         assert "set-cookie" not in answer.headers
-        assert server.audit[-1].outcome == "refused"
-        assert server.audit[-1].account == ""
+    assert len(server.audit) == records
 
 
 def test_X7_oversized_form(server: RealServer) -> None:
