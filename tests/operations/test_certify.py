@@ -307,6 +307,11 @@ def test_decommissioned_cluster_certifies_nobody(mode_2: Cluster) -> None:
     refused(cluster, ClusterDecommissioned, caller=mode_2.caller(None))
 
 
+def test_a_licensing_only_cluster_certifies_nobody(mode_2: Cluster) -> None:
+    """[MS-RMPRS] 3.3: it has authority to license alone."""
+    refused(mode_2.with_state(root_url="https://root.example.com/_wmcs"), UnauthorizedAccess)
+
+
 @pytest.mark.parametrize("chain", [None, ()])
 def test_missing_chain(mode_2: Cluster, chain: tuple[str, ...] | None) -> None:
     """MachineCertificateChain is required."""

@@ -91,6 +91,14 @@ def test_without_external_urls_the_fallback_can_be_switched_off(mode_2: Cluster)
     ]
 
 
+def test_licensing_only_cluster(mode_2: Cluster) -> None:
+    """[MS-RMPRS] 3.3: certification and activation are at its root cluster, licensing here."""
+    branch = mode_2.with_state(root_url="https://root.example.com/_wmcs")
+    root = "https://root.example.com/_wmcs/certification"
+    types = ("CertificationService", "CertificationInternalService", "ActivationService", "LicensingInternalService")
+    assert for_user(branch, *types) == [*((type_, root) for type_ in types[:3]), (types[3], LICENSING)]
+
+
 def test_account_of_another_directory(mode_2: Cluster) -> None:
     """Its services are those that the directory port names, and only those."""
     ports = mode_2.ports(Forest("EXAMPLE"))

@@ -185,3 +185,30 @@ def test_genuine_kinds_are_ours(home: Path) -> None:
         assert own.principal.object.id_type == theirs.principal.object.id_type
         assert own.issuer.object.type == theirs.issuer.object.type
         assert own.issuer.object.id_type == theirs.issuer.object.id_type
+
+
+def test_a_licensing_only_cluster_has_one_key_and_no_machine_issuer(home: Path) -> None:
+    """[MS-RMPRS] 3.3: nothing of a hierarchy; what certifies is whoever issued its certificate."""
+    keys, documents = new_cluster(CryptoMode.MODE_2)
+    CertificateStore.create(
+        home,
+        "passphrase",
+        licensor_chain=documents.licensor_chain,
+        machine_chain=(),
+        keys={"licensor": keys.licensor},
+        cost=CHEAP,
+    )
+    store = CertificateStore.open(home, "passphrase")
+    certificates = store.load()
+    assert certificates.machine_issuer is None
+    assert set(certificates.root_licensors) == {keys.enrollment_service.public.id}
+    assert store.enrollment_service(certificates.licensor) is None
+
+
+def test_the_enrollment_service_is_the_certificate_above_the_own_one(home: Path) -> None:
+    """[MS-RMPR] 3.6: certificate, chain and key."""
+    keys, documents = new_cluster(CryptoMode.MODE_2)
+    store = new_store(home)
+    service = store.enrollment_service(store.load().licensor)
+    assert service is not None
+    assert (service.chain, service.key.public) == (documents.licensor_chain[1:], keys.enrollment_service.public)

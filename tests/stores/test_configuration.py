@@ -219,3 +219,49 @@ def test_templates(holder: StateHolder, configuration: SqlConfiguration) -> None
     assert configuration.template_history(guid) == []
     with pytest.raises(OperatorError, match="no template"):
         configuration.archive_template(guid, archived=False)
+
+
+def test_a_licensing_only_cluster_trusts_its_root_alone(holder: StateHolder, configuration: SqlConfiguration) -> None:
+    """[MS-RMPRS] 1.3.3: account certificates are the root's; its own key signs none."""
+    configuration.set("rootUrl", "https://root.example.com/_wmcs/")
+    assert holder.refresh()
+    state = holder.current()
+    assert state.is_licensing_only
+    assert state.certification_url == "https://root.example.com/_wmcs/certification"
+    assert state.internal_licensing_url == BASE_URL + "/licensing"
+    assert set(state.trusted_rac_issuers) == {state.licensor.certificate.issuer.public_key.id}
+
+
+def test_the_enrollment_key_is_in_memory_only_while_it_is_used(
+    holder: StateHolder, configuration: SqlConfiguration
+) -> None:
+    """Off by default."""
+    assert holder.current().enrollment_service is None
+    configuration.set("enrollmentEnabled", "true")
+    assert holder.refresh()
+    service = holder.current().enrollment_service
+    assert service is not None
+    assert service.chain == holder.current().licensor.chain[1:]
+    configuration.set("enrollmentEnabled", "false")
+    assert holder.refresh()
+    assert holder.current().enrollment_service is None
+
+
+def test_forests(holder: StateHolder, configuration: SqlConfiguration) -> None:
+    """Mail domains in small letters, each with the URL that is asked (N1)."""
+    urls = "https://a.example.net/_wmcs/groupexpansion/g.asmx", "http://b.example.org/g.asmx"
+    configuration.set("forests", f"Example.NET={urls[0]}, example.org={urls[1]}")
+    assert holder.refresh()
+    assert holder.current().forests == {"example.net": urls[0], "example.org": urls[1]}
+    configuration.set("forests", "none")
+    assert holder.refresh()
+    assert holder.current().forests == {}
+    for wrong in (
+        "example.net",
+        "https://a.example.net/x",
+        "exa mple=https://a/",
+        "example.net=ftp://a/",
+        "-a=https://a/",
+    ):
+        with pytest.raises(OperatorError, match="forests"):
+            configuration.set("forests", wrong)
