@@ -8,8 +8,9 @@ from rmsserver.auth.listed import ListedNames
 from rmsserver.auth.policy import DEFAULT_RULES, AccessPolicy, Demand, Rule
 from rmsserver.config import Config, EndpointAccess
 from rmsserver.errors import OperatorError
+from rmsserver.operations.find_service_locations import REMOTE_DIRECTORY_PATH
 from rmsserver.ports import Directory
-from rmsserver.web.routes import BASE, ROUTES
+from rmsserver.web.routes import BASE, ROUTES, is_external
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class EndpointRow:
     accounts: tuple[str, ...]
     is_configured: bool
     is_served: bool
-    """False for endpoints of the product that this version has not."""
+    """False for the endpoints of federation where no partner is configured."""
 
 
 def endpoint_rows(config: Config) -> tuple[EndpointRow, ...]:
@@ -63,9 +64,9 @@ def _row(key: str, policy: AccessPolicy, config: Config) -> EndpointRow:
     path, number_sign, operation = key.partition("#")
     route = ROUTES.get((BASE + path).lower())
     return EndpointRow(
-        path=(route.path if route else path).lstrip("/") + number_sign + operation,
+        path=(route.path if route else REMOTE_DIRECTORY_PATH).lstrip("/") + number_sign + operation,
         demand=policy.rules[key].demand,
         accounts=configured.accounts if configured else (),
         is_configured=configured is not None and policy.rules[key] is not DEFAULT_RULES.get(key),
-        is_served=route is not None,
+        is_served=route is None or not is_external(route) or bool(config.federation.issuers),
     )

@@ -55,6 +55,8 @@ def test_the_table_on_the_terminal(home: Path) -> None:
     assert told["licensing/license.asmx"] == "EVERYBODY, without signing on (configured)"
     assert told["certification/Precertification.asmx"] == "EXAMPLE\\exchange, servers@example.com (configured)"
     assert told["certification/certification.asmx"] == "everybody who signs on (default)"
+    assert told["DrmRemote/DirectoryServices/DirectoryServices.rem"] == "nobody (default)"
+    assert told["licensingexternal/license.asmx"] == "who signed on through federation (default, not served here)"
 
 
 def test_the_table_for_programs(home: Path) -> None:

@@ -14,6 +14,7 @@ _WORDS = {
     "required": "everybody who signs on",
     "anonymous": "EVERYBODY, without signing on",
     "nobody": "nobody",
+    "federated": "who signed on through federation",
 }
 
 
@@ -34,7 +35,7 @@ def endpoints(home: Path, as_json: bool) -> None:
     width = max(len(row.path) for row in rows)
     for row in rows:
         origin = "configured" if row.is_configured else "default"
-        missing = "" if row.is_served else ", not in this version"
+        missing = "" if row.is_served else ", not served here"
         click.echo(f"{row.path:{width}}  {_who(row)} ({origin}{missing})")
 
 
