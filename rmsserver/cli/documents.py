@@ -89,7 +89,14 @@ def _text_of(path: Path) -> str:
 
 
 def _anchors_of(paths: tuple[Path, ...]) -> list[PublicKey]:
-    return [IssuingCertificate.read(documents_of(path)[-1]).issuer.public_key for path in paths]
+    return [_anchor_of(path) for path in paths]
+
+
+def _anchor_of(path: Path) -> PublicKey:
+    try:
+        return IssuingCertificate.read(documents_of(path)[-1]).issuer.public_key
+    except XrmlError as error:
+        raise OperatorError(f"--anchor {path}: {error}; name a file whose last document is a certificate") from None
 
 
 def _print_report(path: Path, verdicts: list[Verdict]) -> None:
