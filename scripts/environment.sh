@@ -40,7 +40,7 @@ need_live_packages() {
     "$python" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
         || headers=(python3-dev)
     need_packages samba samba-ad-provision samba-dsdb-modules winbind krb5-user ldb-tools \
-        gcc libldap2-dev libsasl2-dev libkrb5-dev libsasl2-modules-gssapi-mit gss-ntlmssp "${headers[@]}"
+        gcc libldap2-dev libsasl2-dev libkrb5-dev libsasl2-modules-gssapi-mit "${headers[@]}"
 }
 
 # make_environment [EXTRA,...] - .venv with rmsserver and its pinned packages; does nothing where that is up to date.
