@@ -34,6 +34,10 @@ class Challenge:
     """
 
     headers: tuple[str, ...]
+    refused: str | None = field(default=None, compare=False)
+    """Where credentials were offered and refused: why, for the audit. The client learns nothing of it."""
+    login: str = field(default="", compare=False)
+    """Whom the refused credentials named, as far as they could be read. Of the client's making."""
 
 
 class ConnectionAuth(Protocol):

@@ -117,7 +117,7 @@ class _Connection:
                 return self._verify(authorization, pending, origin)
             except SignOnError as refused:
                 _log.info("sign-on refused", reason=refused.reason, login=refused.login, client=client_address)
-                return self._offer(origin)
+                return replace(self._offer(origin), refused=refused.reason, login=refused.login)
 
     def close(self) -> None:
         # Without the lock: the reactor calls this, and a step may be hashing a password just now.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from rmsserver.auth import ConnectionAuth
+from rmsserver.state import AuthenticationType, DomainAccount, FederatedAccount
 
 _GZIP_FROM_BYTES = 512
 _GZIP_LEVEL = 1
@@ -33,6 +34,16 @@ class HttpRequest:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """For the audit: why a caller was turned away, and who it was as far as known. `login` is of the client's making."""
+
+    reason: str
+    login: str = ""
+    authentication: AuthenticationType = AuthenticationType.NONE
+    account: DomainAccount | FederatedAccount | None = None
+
+
+@dataclass(frozen=True)
 class HttpAnswer:
     """`operation` and `outcome` are labels for metrics; "" where there is nothing to count."""
 
@@ -42,6 +53,8 @@ class HttpAnswer:
     headers: tuple[tuple[str, str], ...] = field(default=())
     operation: str = ""
     outcome: str = ""
+    refusal: Refusal | None = field(default=None, compare=False)
+    """Set where somebody was turned away before any operation was reached."""
 
 
 _TEXTS = {

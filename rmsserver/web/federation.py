@@ -8,6 +8,7 @@ for any reason gets one and the same 500 ([MS-MWBF] 3.1.1.1); why is in the log.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -25,7 +26,7 @@ from rmsserver.auth.policy import AccessPolicy, Demand, Rule
 from rmsserver.ports import PortUnavailable
 from rmsserver.soap.dispatcher import SoapDispatcher
 from rmsserver.state import AuthenticationType, FederatedAccount, RequestContext
-from rmsserver.web.exchange import HttpAnswer, HttpRequest, plain
+from rmsserver.web.exchange import HttpAnswer, HttpRequest, Refusal, plain
 from rmsserver.web.root import Endpoint
 from rmsserver.web.routes import BASE, EXTERNAL_DIRECTORIES, ROUTES, Route, is_external
 from rmsserver.web.sign_on import Caller
@@ -111,9 +112,9 @@ class FederatedEndpoint:
         try:
             accepted = self._sign_on.accept(request.body, realms, runtime.clock(), runtime.ports.secrets)
         except TokenRefused as refused:
-            # Not in the audit, as no refused sign-on is: who may write there without being known could flood it.
             _log.info("federated sign-in refused", reason=refused.reason, client=request.client_address)
-            return HttpAnswer(500, body=b"The sign-in was not accepted\n", operation=_OPERATION, outcome="refused")
+            answer = HttpAnswer(500, body=b"The sign-in was not accepted\n", operation=_OPERATION, outcome="refused")
+            return replace(answer, refusal=Refusal(refused.reason))
         except PortUnavailable:
             return plain(503)
         application = (request.header("user-agent") or "")[:200]

@@ -19,6 +19,7 @@ from rmsserver.soap.faults import trace_of
 from rmsserver.web.channel import RmsRequest
 from rmsserver.web.exchange import HttpAnswer, HttpRequest, compressed, plain
 from rmsserver.web.health import Metrics
+from rmsserver.web.refusals import RefusalAudit
 
 _log = structlog.get_logger()
 
@@ -50,12 +51,14 @@ class Root(Resource):
         workers: ThreadPool,
         reactor: IReactorFromThreads,
         metrics: Metrics | None,
+        refusals: RefusalAudit,
     ) -> None:
         super().__init__()
         self._endpoints = endpoints
         self._workers = workers
         self._reactor = reactor
         self._metrics = metrics
+        self._refusals = refusals
 
     def render(self, request: RmsRequest) -> int:
         wanted = _read(request)
@@ -77,6 +80,8 @@ class Root(Resource):
     def _serve(self, endpoint: Endpoint, request: HttpRequest) -> HttpAnswer:
         begun = time.perf_counter()
         answer = endpoint.serve(request)
+        if answer.refusal is not None:
+            self._refusals.record(request, answer, answer.refusal)
         if self._metrics is not None:
             self._metrics.observe(answer, time.perf_counter() - begun)
         return compressed(answer, request.header("accept-encoding"))

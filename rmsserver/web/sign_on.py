@@ -8,7 +8,7 @@ from rmsserver.auth import Challenge, Identity
 from rmsserver.auth.policy import Demand, Rule, Verdict
 from rmsserver.ports import PortUnavailable
 from rmsserver.state import AuthenticationType, DomainAccount, FederatedAccount
-from rmsserver.web.exchange import HttpAnswer, HttpRequest, plain
+from rmsserver.web.exchange import HttpAnswer, HttpRequest, Refusal, plain
 
 _PROXY_HEADERS = ("via", "forwarded", "x-forwarded-for")
 
@@ -40,7 +40,7 @@ def admit(request: HttpRequest, rule: Rule) -> Caller | HttpAnswer:
     Where the endpoint is open, only a client that sends Authorization signs on; so nobody is asked needlessly.
     """
     if rule.judge(None) is Verdict.FORBID:
-        return plain(403)
+        return _refused(403, "the endpoint serves nobody")
     authorization = request.header("authorization")
     if rule.demand is Demand.ANONYMOUS and authorization is None:
         return Caller()
@@ -48,15 +48,27 @@ def admit(request: HttpRequest, rule: Rule) -> Caller | HttpAnswer:
     try:
         result = request.sign_on().step(authorization, client_address=request.client_address, forwarded=forwarded)
     except PortUnavailable:
-        return plain(503)
+        return _refused(503, "the directory is away")
     if isinstance(result, Challenge):
-        if not result.headers:
-            return plain(403)
-        return plain(401, *(("WWW-Authenticate", value) for value in result.headers))
+        return _challenged(result)
     try:
         verdict = rule.judge(result)
     except PortUnavailable:  # a list with groups in it, and the directory away
-        return plain(503)
+        return _refused(503, "the directory is away", result)
     if verdict is not Verdict.SERVE:
-        return plain(403)
+        return _refused(403, "not an account of the endpoint's list", result)
     return Caller(result.authentication, result.account, result.confirmation)
+
+
+def _challenged(challenge: Challenge) -> HttpAnswer:
+    """401, or 403 where no way to sign on is open. Only credentials that were refused are for the audit, not the asking."""
+    headers = (("WWW-Authenticate", value) for value in challenge.headers)
+    answer = plain(401, *headers) if challenge.headers else plain(403)
+    if challenge.refused is None:
+        return answer
+    return replace(answer, refusal=Refusal(challenge.refused, challenge.login))
+
+
+def _refused(status: int, reason: str, identity: Identity | None = None) -> HttpAnswer:
+    who = (identity.authentication, identity.account) if identity else (AuthenticationType.NONE, None)
+    return replace(plain(status), refusal=Refusal(reason, "", *who))

@@ -21,6 +21,7 @@ from rmsserver.web.federation import federated_endpoints
 from rmsserver.web.health import Metrics, Probe
 from rmsserver.web.limits import WebLimits
 from rmsserver.web.machine_certificate import MachineCertificateEndpoint
+from rmsserver.web.refusals import RefusalAudit
 from rmsserver.web.root import ALIVE, Endpoint, Root
 from rmsserver.web.routes import ROUTES, is_external
 from rmsserver.web.soap_endpoint import SoapEndpoint
@@ -68,7 +69,7 @@ def make_site(parts: WebParts, reactor: Any) -> RmsSite:
         endpoints[machine_certificate.PATH] = parts.machine_certificates
     if parts.metrics is not None:
         endpoints["/metrics"] = parts.metrics
-    root = Root(endpoints, parts.workers, reactor, parts.metrics)
+    root = Root(endpoints, parts.workers, reactor, parts.metrics, RefusalAudit(parts.dispatcher.runtime))
     return RmsSite(root, parts, frozenset(path.encode() for path in soap), reactor)
 
 
