@@ -19,13 +19,13 @@ _ID = re.compile(r"(?<![A-Za-z0-9])([A-Z]{1,2})([0-9]{1,2})(?:(?: to |-|_to_)\1?
 CONCERNED = frozenset(
     f"{letter}{number}"
     for letter, numbers in (
-        ("L", (*range(1, 10), 11, 12, 13)),
+        ("L", range(1, 14)),
         ("C", (1, 2, 4, 5, 7, 8)),
         ("K", (1, 4, 5, 6)),
         ("X", (*range(1, 14), 15, 16)),
         ("XW", range(1, 12)),
         ("W", range(1, 5)),
-        ("A", range(1, 8)),
+        ("A", range(1, 9)),
         ("N", (1, 2, 4, 5, 6)),
     )
     for number in numbers
