@@ -18,6 +18,8 @@ from tests.client.served_cluster import PASSWORD, PEOPLE, ServedCluster, free_po
 from tests.http_server import Response, Wire
 from tests.wire import calls
 
+TEAM = "team@example.net"
+"""A group that the root's directory alone knows."""
 TEXT = b"the plan\n" * 100
 
 
@@ -45,13 +47,27 @@ def make_root(home: Path) -> ServedCluster:
     password.chmod(0o600)
     rules = "\n".join(
         f'[endpoints."{path}"]\naccess = "listed"\naccounts = ["branch"]\n'
-        for path in ("certification/subenrollservice.asmx", "enrollment/enrollservice.asmx")
+        for path in (
+            "certification/subenrollservice.asmx",
+            "enrollment/enrollservice.asmx",
+            "groupexpansion/groupexpansion.asmx",
+        )
     )
     settings = root.home / "rmsserver.toml"
     settings.write_text(settings.read_text() + "\n" + rules)
-    for key in ("subEnrollmentEnabled", "enrollmentEnabled"):
+    for key in ("subEnrollmentEnabled", "enrollmentEnabled", "groupExpansionEnabled"):
         root.rmsserver("config", "set", key, "true")
+    root.rmsserver("group", "add", TEAM)
+    root.rmsserver("group", "add-member", TEAM, "reader@example.com")
     return root
+
+
+def let_ask(branch: ServedCluster, root: ServedCluster) -> None:
+    """The branch asks the root about groups of example.net, signed on as `branch`."""
+    settings = branch.home / "rmsserver.toml"
+    peers = f'\n[peers]\nlogin = "branch"\npassword_file = "{root.home / "branch-password"}"\n'
+    settings.write_text(settings.read_text() + peers)
+    branch.rmsserver("config", "set", "forests", f"example.net={root.url}/groupexpansion/GroupExpansion.asmx")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +77,7 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
     root, branch = make_root(folder / "root"), ServedCluster(folder / "branch", free_port())
     with root.serving():
         branch.create("--name", "BRANCH", "--licensing-only", *enrolling_options(root))
+        let_ask(branch, root)
         with branch.serving():
             yield Clusters(root, branch)
 
@@ -98,6 +115,25 @@ def test_people_certify_at_the_root_and_license_at_the_branch(clusters: Clusters
     assert "AcquireLicense ok" in at_branch
     assert at_branch.count("GetClientLicensorCert ok") == 3
     assert not any(line.startswith("Certify") for line in at_branch)
+
+
+def test_a_group_of_another_forest_is_asked_there(clusters: Clusters, tmp_path: Path) -> None:
+    """[MS-RMPRS] 4.1, over HTTP with NTLM: a group that the licensing server's directory does not know."""
+    root, branch = clusters.root, clusters.branch
+    plain, protected, opened = tmp_path / "plan.txt", tmp_path / "plan.ptxt", tmp_path / "opened.txt"
+    plain.write_bytes(TEXT)
+    for person in PEOPLE:
+        assert branch.bootstrap(person).code == 0
+    made = branch.rmsclient("author", "protect", str(plain), "--grant", f"{TEAM}=VIEW,EXPORT", "-o", str(protected))
+    assert made.code == 0, made.error
+    read = branch.rmsclient("reader", "open", str(protected), "-o", str(opened))
+    assert (read.code, read.error) == (0, "")
+    assert opened.read_bytes() == TEXT
+    assert branch.rmsclient("outsider", "open", str(protected)).code == 2
+    rows = json.loads(root.rmsserver("audit", "--json"))
+    asked = [row for row in rows if row["operation"] == "IsPrincipalMemberOf"]
+    assert sorted(json.dumps(row).count("true") for row in asked) == [0, 1]
+    assert all("branch" in row["account"].lower() for row in asked)
 
 
 def test_the_branch_does_not_certify(clusters: Clusters) -> None:
