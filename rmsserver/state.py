@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import CryptoMode, KeyId, PrivateKey, PublicKey
+from rmsserver.xrml.revocation import Revocation
 from rmsserver.xrml.template import RightsTemplate
 from rmsserver.xrml.values import Guid, Version, VersionSpan
 
@@ -175,6 +176,8 @@ class ServerState:
     minimum_security_processor: Version | None = None
     """spcExclusionPolicy: the lowest accepted version of the Repository level."""
     excluded_racs: frozenset[KeyId] = frozenset()
+    revocations: tuple[Revocation, ...] = ()
+    """What the cluster's own revocation list names."""
     blocked_users: frozenset[str] = frozenset()
     """E-mail addresses and SIDs, folded, of users who are refused everywhere whatever certificate they have."""
     application_exclusions: tuple[ApplicationExclusion, ...] = ()
@@ -197,6 +200,8 @@ class ServerState:
     super_user_group: str | None = None
     published_templates: Mapping[Guid, RightsTemplate] = field(default_factory=dict)
     archived_templates: Mapping[Guid, RightsTemplate] = field(default_factory=dict)
+    template_revisions: Mapping[Guid, int] = field(default_factory=dict)
+    """Which version of each template those are, counted from 1."""
     serve_unknown_licensors: bool = True
     """Serve a publishing licence whose CLC nobody here remembers, where our key opens it (wire facts 5, case 6)."""
     require_own_rac: bool = False

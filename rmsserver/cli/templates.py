@@ -9,10 +9,26 @@ import click
 
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.written_files import read_limited, write_new
 from rmsserver.errors import OperatorError
-from rmsserver.operations.admin.templates import TemplateDefinition, create_template, edit_template, list_templates
+from rmsserver.operations.admin.revocation import foreign_revocation_point, read_signer
+from rmsserver.operations.admin.signed_exports import check_fingerprint
+from rmsserver.operations.admin.template_files import read_templates, write_bare, write_package
+from rmsserver.operations.admin.templates import (
+    TemplateDefinition,
+    copy_template,
+    create_template,
+    definition_of,
+    edit_template,
+    import_template,
+    list_templates,
+)
+from rmsserver.operations.revocation_list import own_revocation_point
+from rmsserver.state import ServerState
 from rmsserver.stores.memory import system_randomness
+from rmsserver.trust_administration import management_identity
 from rmsserver.xrml.errors import XrmlSyntaxError
+from rmsserver.xrml.revocation import RevocationPoint
 from rmsserver.xrml.rights import ANYONE, NO_CONDITIONS, THE_OWNER, ApplicationData, Grantee, Right, TimeConditions
 from rmsserver.xrml.template import LocalizedName, RightsTemplate
 from rmsserver.xrml.values import Guid, TimeRange, parse_time
@@ -48,6 +64,17 @@ def template() -> None:
 @click.option("--rights-request", metavar="URL", help="Where readers ask for more rights: mailto:x@y or a web address.")
 @click.option("--no-cache", is_flag=True, help="Clients must not keep use licences (NOLICCACHE).")
 @click.option("--viewer", is_flag=True, help="Documents may be viewed in a browser (VIEWER).")
+@click.option("--data", "data", multiple=True, metavar="NAME=VALUE", help="Further application data; may be repeated.")
+@click.option("--no-owner", is_flag=True, help="Do not grant the author full control.")
+@click.option("--revocation", metavar="URL", help="Clients need the revocation list there, or `own`: this cluster's.")
+@click.option(
+    "--revocation-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Who signs that list: a public key in PEM, or an XrML document by its issuer. Default: this cluster.",
+)
+@click.option(
+    "--revocation-days", type=click.IntRange(1, 3650), default=1, show_default=True, help="How old it may be."
+)
 @click.option("--replace", "replaced", metavar="GUID", help="Make a new version of this template.")
 @json_option
 @example('rmsserver template add --home ./cluster --name "Staff only" --grant staff@example.com=VIEW,PRINT')
@@ -62,20 +89,28 @@ def template_add(
     rights_request: str | None,
     no_cache: bool,
     viewer: bool,
+    data: tuple[str, ...],
+    no_owner: bool,
+    revocation: str | None,
+    revocation_key: Path | None,
+    revocation_days: int,
     replaced: str | None,
     as_json: bool,
 ) -> None:
-    """Make a template, sign it and distribute it."""
-    data = [ApplicationData("NOLICCACHE", "1")] * no_cache + [ApplicationData("VIEWER", "1")] * viewer
+    """Make a template, sign it and distribute it. Rights may be any words: those that applications ask for."""
+    flags = [ApplicationData("NOLICCACHE", "1")] * no_cache + [ApplicationData("VIEWER", "1")] * viewer
+    opened, now = open_home(home), dt.datetime.now(dt.UTC)
+    state = opened.state
+    interval = dt.timedelta(days=revocation_days)
     definition = TemplateDefinition(
         names=_names(names, descriptions),
         rights=tuple(right for grant in grants for right in _rights(grant, license_days)),
         rights_request_url=rights_request,
         preconditions=_preconditions(until, days),
-        application_data=tuple(data),
+        application_data=(*flags, *map(_application_data, data)),
+        owner_has_full_control=not no_owner,
+        revocation=None if revocation is None else _revocation(revocation, revocation_key, interval, state),
     )
-    opened, now = open_home(home), dt.datetime.now(dt.UTC)
-    state = opened.state
     if replaced is None:
         text = create_template(definition, state, system_randomness(), now)
     else:
@@ -113,9 +148,9 @@ def template_list(home: Path, as_json: bool) -> None:
 @example("rmsserver template show 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
 def template_show(guid: str, home: Path) -> None:
     """Show what a template says."""
-    found = open_home(home).state.template(_parse_guid(guid))
-    if found is None:
-        raise OperatorError(f"there is no template {guid[:60]}: see `rmsserver template list`")
+    state = open_home(home).state
+    found = _existing(_parse_guid(guid), state)
+    click.echo(f"version {state.template_revisions[found.guid]}")
     _print_template(found)
 
 
@@ -137,6 +172,155 @@ def template_restore(guid: str, home: Path) -> None:
     """Distribute an archived template again."""
     open_home(home).configuration.archive_template(_parse_guid(guid), archived=False)
     click.echo(f"{guid} is distributed again.")
+
+
+@template.command("copy")
+@_guid
+@home_option
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    required=True,
+    metavar="[LCID:]NAME",
+    help="Name of the copy; repeat for languages.",
+)
+@click.option("--description", "descriptions", multiple=True, metavar="[LCID:]TEXT", help="Description, by language.")
+@example('rmsserver template copy 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster --name "Board only"')
+def template_copy(guid: str, home: Path, names: tuple[str, ...], descriptions: tuple[str, ...]) -> None:
+    """Make another template that says the same, under another name."""
+    opened, now = open_home(home), dt.datetime.now(dt.UTC)
+    localized = _names(names, descriptions)
+    text = copy_template(_parse_guid(guid), localized, opened.state, system_randomness(), now)
+    stored = opened.configuration.put_template(text, now)
+    click.echo(f"Template {stored.guid} ({localized[0].name}), version {stored.revision}.")
+
+
+@template.command("delete")
+@_guid
+@home_option
+@click.option("--force", is_flag=True, help="Also where documents depend on it.")
+@example("rmsserver template delete 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
+def template_delete(guid: str, home: Path, force: bool) -> None:
+    """Delete a template with its history.
+
+    Refused where the audit knows of documents protected with it: those would stay under the version that they carry, or
+    could not be opened. Archiving is the safe way. Documents that nobody opened while the audit lasts are not known.
+    """
+    opened, wanted = open_home(home), _parse_guid(guid)
+    uses = opened.audit.licenses_from_template(wanted)
+    if uses and not force:
+        raise OperatorError(
+            f"documents depend on the template ({uses} requests in the audit): archive it with `rmsserver template archive`, "
+            "or add --force"
+        )
+    opened.configuration.remove_template(wanted)
+    click.echo(f"{wanted} is deleted.")
+
+
+@template.command("history")
+@_guid
+@home_option
+@json_option
+@click.option("--version", type=click.IntRange(1), help="Show what this version says.")
+@example("rmsserver template history 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
+def template_history(guid: str, home: Path, as_json: bool, version: int | None) -> None:
+    """Show every version of a template. The audit says which one a licence applied: template=GUID:VERSION."""
+    versions = open_home(home).configuration.template_versions(_parse_guid(guid))
+    chosen = [stored for stored in versions if version in (None, stored.revision)]
+    if not chosen:
+        raise OperatorError(f"there is no such template or version: see `rmsserver template list` ({guid[:60]})")
+    if as_json:
+        print_json([{"version": v.revision, "created": v.created.isoformat(), "text": v.text} for v in chosen])
+        return
+    for stored in chosen:
+        found = RightsTemplate.read(stored.text)
+        click.echo(
+            f"{stored.revision:4}  {stored.created:%Y-%m-%d %H:%M}  {found.names[0].name if found.names else ''}"
+        )
+        if version is not None:
+            _print_template(found)
+
+
+@template.command("export")
+@click.argument("guids", nargs=-1)
+@home_option
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write."
+)
+@click.option(
+    "--bare", is_flag=True, help="One template as plain XrML, unsigned by the cluster, as AD RMS tools read it."
+)
+@example("rmsserver template export --home ./cluster -o templates.xml")
+def template_export(guids: tuple[str, ...], home: Path, output: Path, bare: bool) -> None:
+    """Write templates, all or those named, into a file that another cluster imports. It holds no secret."""
+    opened, now = open_home(home), dt.datetime.now(dt.UTC)
+    wanted = list(map(_parse_guid, guids)) or [summary.guid for summary in list_templates(opened.state)]
+    found = [_existing(guid, opened.state) for guid in dict.fromkeys(wanted)]
+    if not found or (bare and len(found) != 1):
+        raise OperatorError("there is no template yet" if not found else "--bare writes one template: name it")
+    if bare:
+        write_new(output, write_bare(found[0]))
+        click.echo(f"{output}: {found[0].guid}, not signed as a file.")
+        return
+    identity = management_identity(opened, now)
+    write_new(output, write_package(found, identity, now))
+    click.echo(f"{output}: {len(found)} templates. Tell whoever imports it the fingerprint, over another way:")
+    click.echo(identity.fingerprint)
+
+
+@template.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@home_option
+@click.option("--fingerprint", help="What the exporting administrator says.")
+@click.option("--unsigned", is_flag=True, help="Accept bare XrML, which nobody vouches for.")
+@click.option("--replace", is_flag=True, help="Templates that are here already become their next versions.")
+@click.option("--archived", is_flag=True, help="Do not distribute them yet.")
+@example("rmsserver template import templates.xml --home ./cluster --fingerprint 3f7c...")
+def template_import(
+    file: Path, home: Path, fingerprint: str | None, unsigned: bool, replace: bool, archived: bool
+) -> None:
+    """Take over the templates of a file under their GUIDs, signed by this cluster. All of them, or none."""
+    offered = read_templates(read_limited(file))
+    if offered.fingerprint is None and not unsigned:
+        raise OperatorError("the file is not signed: look at what it says, and add --unsigned to import it")
+    if offered.fingerprint is not None:
+        if fingerprint is None:
+            raise OperatorError(
+                f"the file's fingerprint is {offered.fingerprint}: compare it with its sender, and give it by --fingerprint"
+            )
+        check_fingerprint(offered.fingerprint, fingerprint)
+    opened, now = open_home(home), dt.datetime.now(dt.UTC)
+    state = opened.state
+    texts = [import_template(found, state, now, replace=replace) for found in offered.templates]
+    for text in texts:
+        stored = opened.configuration.put_template(text, now)
+        if archived:
+            opened.configuration.archive_template(stored.guid, archived=True)
+        click.echo(f"Template {stored.guid} ({RightsTemplate.read(text).names[0].name}), version {stored.revision}.")
+
+
+def _existing(guid: Guid, state: ServerState) -> RightsTemplate:
+    found = state.template(guid)
+    if found is None:
+        raise OperatorError(f"there is no template {guid}: see `rmsserver template list`")
+    return found
+
+
+def _application_data(text: str) -> ApplicationData:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise OperatorError(f"--data: {text[:60]!r} is not NAME=VALUE, for example Classification=Secret")
+    return ApplicationData(name.strip(), value.strip())
+
+
+def _revocation(url: str, key_file: Path | None, interval: dt.timedelta, state: ServerState) -> RevocationPoint:
+    if url == "own":
+        if key_file is not None:
+            raise OperatorError("--revocation own: this cluster signs its list itself; leave --revocation-key out")
+        return own_revocation_point(state, interval)
+    key = None if key_file is None else read_signer(read_limited(key_file))
+    return foreign_revocation_point(url, key, state, interval)
 
 
 def _names(names: tuple[str, ...], descriptions: tuple[str, ...]) -> tuple[LocalizedName, ...]:
@@ -186,5 +370,7 @@ def _print_template(found: RightsTemplate) -> None:
         click.echo(f"  until {found.preconditions.span.end:%Y-%m-%d %H:%M} UTC")
     if found.preconditions.days:
         click.echo(f"  for {found.preconditions.days} days")
+    if point := definition_of(found).revocation:
+        click.echo(f"  revocation list {point.url}, at most {point.interval.days} days old")
     for data in found.application_data:
         click.echo(f"  {data.name} = {data.value}")

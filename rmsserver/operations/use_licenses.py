@@ -27,7 +27,9 @@ from rmsserver.xrml.enabling_bits import SESSION_KEY_BYTES
 from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.principal import Principal
 from rmsserver.xrml.rights import Policy
+from rmsserver.xrml.template import RightsTemplate
 from rmsserver.xrml.use_license import UseRight, write_use_license
+from rmsserver.xrml.values import Guid
 
 _ADDRESSES_ASKED = 3
 """Of one account, where another forest is asked about it."""
@@ -149,11 +151,18 @@ def applicable_policy(
     """The server's current template by GUID, else the rights data; None for a forged template (rulings 19)."""
     template = None
     if opened.template_id is not None:
-        trail.note("template", opened.template_id)
         template = servers.template(opened.template_id, found.server, state)
+        trail.note("template", _version_of(opened.template_id, template, state))
     if template is not None:
         return UsagePolicy.of(template)
     return None if opened.template_forged else opened.usage
+
+
+def _version_of(guid: Guid, template: RightsTemplate | None, state: ServerState) -> str:
+    """For the audit: GUID:version of a template of our own; the GUID alone of those that others keep, or the document."""
+    version = state.template_revisions.get(guid)
+    own = version is not None and template is not None and template is state.template(guid)
+    return f"{guid}:{version}" if own else guid
 
 
 def check_license_sizes(licenses: Sequence[str], application_data: str | None, state: ServerState) -> None:

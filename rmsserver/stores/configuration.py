@@ -55,6 +55,7 @@ def make_state(
         enrollment_service=enrollment_service,
         published_templates=published,
         archived_templates=archived,
+        template_revisions={template.guid: template.revision for template in stored.templates},
         **fields,
     )
 

@@ -7,6 +7,7 @@ to do.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from rmsserver.operations.preconditions import check_may_issue
 from rmsserver.ports import Randomness
 from rmsserver.state import ServerState
 from rmsserver.xrml.errors import XrmlError
-from rmsserver.xrml.rights import NO_CONDITIONS, ApplicationData, Right, TimeConditions
+from rmsserver.xrml.revocation import RevocationPoint
+from rmsserver.xrml.rights import NO_CONDITIONS, OWNER, THE_OWNER, ApplicationData, Right, TimeConditions
 from rmsserver.xrml.template import (
     LocalizedName,
     RightsTemplate,
@@ -28,6 +30,8 @@ from rmsserver.xrml.template import (
 from rmsserver.xrml.values import Guid
 
 _RIGHT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}\Z")
+
+_DATA_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}\Z")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class TemplateDefinition:
     """Until when, or how many days after publishing, documents can be opened."""
     application_data: tuple[ApplicationData, ...] = ()
     owner_has_full_control: bool = True
+    revocation: RevocationPoint | None = None
+    """Where clients find the revocation list that documents depend on."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,60 @@ def create_template(definition: TemplateDefinition, state: ServerState, random: 
 
 def edit_template(guid: Guid, definition: TemplateDefinition, state: ServerState, now: dt.datetime) -> str:
     """A new version of a template under its old GUID, so that documents follow it (rulings 19). Raises OperatorError."""
-    if state.template(guid) is None:
-        raise OperatorError(f"there is no template {guid}: `rmsserver template list` shows those that there are")
+    _existing(guid, state)
     return _sign(guid, definition, state, now)
+
+
+def definition_of(template: RightsTemplate) -> TemplateDefinition:
+    """What the administrator decided about a template: to copy, import or change it. Raises OperatorError."""
+    full_control = Right(OWNER, THE_OWNER)
+    rights = tuple(right for right in template.rights if not _is(right, full_control))
+    referrals = [point.address("URL") for point in template.distribution_points() if point.type == "Referral-Info"]
+    conditions = template.body.one("WORK").find("CONDITIONLIST")
+    try:
+        revocation = None if conditions is None else RevocationPoint.read(conditions)
+    except XrmlError as error:
+        raise OperatorError(
+            f"the template's revocation point cannot be read ({error}): make the template anew"
+        ) from None
+    return TemplateDefinition(
+        names=template.names,
+        rights=rights,
+        rights_request_url=next(iter(referrals), None),
+        preconditions=template.preconditions,
+        application_data=template.application_data,
+        owner_has_full_control=any(_is(right, full_control) for right in template.rights),
+        revocation=revocation,
+    )
+
+
+def _is(right: Right, full_control: Right) -> bool:
+    return right.name.upper() == full_control.name and right.grantee.is_owner
+
+
+def copy_template(
+    guid: Guid, names: tuple[LocalizedName, ...], state: ServerState, random: Randomness, now: dt.datetime
+) -> str:
+    """A new template that says the same under other names. Raises OperatorError."""
+    definition = definition_of(_existing(guid, state))
+    return create_template(dataclasses.replace(definition, names=names), state, random, now)
+
+
+def import_template(template: RightsTemplate, state: ServerState, now: dt.datetime, *, replace: bool) -> str:
+    """A template of a file under its own GUID, signed by this cluster. Raises OperatorError.
+
+    `replace`: where there is one with this GUID, the file's becomes its next version.
+    """
+    if not replace and state.template(template.guid) is not None:
+        raise OperatorError(f"there is a template {template.guid} already: --replace makes this its next version")
+    return _sign(template.guid, definition_of(template), state, now)
+
+
+def _existing(guid: Guid, state: ServerState) -> RightsTemplate:
+    found = state.template(guid)
+    if found is None:
+        raise OperatorError(f"there is no template {guid}: `rmsserver template list` shows those that there are")
+    return found
 
 
 def list_templates(state: ServerState) -> tuple[TemplateSummary, ...]:
@@ -95,6 +152,7 @@ def _sign(guid: Guid, definition: TemplateDefinition, state: ServerState, now: d
             owner_has_full_control=definition.owner_has_full_control,
             preconditions=definition.preconditions,
             application_data=definition.application_data,
+            revocation=definition.revocation.xml() if definition.revocation else "",
             issued=now,
             signing_key=state.licensor.key,
             mode=state.cryptographic_mode,
@@ -127,6 +185,10 @@ def _check_names(names: tuple[LocalizedName, ...]) -> None:
 def _check_rights(definition: TemplateDefinition) -> None:
     if not definition.rights:
         raise OperatorError("a template grants at least one right: add --grant reader@example.com=VIEW")
+    if len({data.name for data in definition.application_data}) != len(definition.application_data):
+        raise OperatorError("application data of one name stands twice: give each name one value")
+    if not all(_DATA_NAME.match(data.name) for data in definition.application_data):
+        raise OperatorError("application data is NAME=VALUE, for example --data Classification=Secret")
     for right in definition.rights:
         if not _RIGHT_NAME.match(right.name):
             raise OperatorError(f"{right.name[:80]!r} is not the name of a right: write letters and digits, like VIEW")

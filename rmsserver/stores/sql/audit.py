@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import RowMapping, delete, func, insert, select
+from sqlalchemy import RowMapping, Text, cast, delete, func, insert, select
 
 from rmsserver.ports import AuditRecord
 from rmsserver.state import AuditTrail, AuthenticationType
 from rmsserver.stores.sql.database import Database
 from rmsserver.stores.sql.tables import audit
 from rmsserver.stores.sql.write_behind import WriteBehind
+from rmsserver.xrml.values import Guid
 
 _PRUNE_AT_ONCE = 10_000
 _LENGTHS = {"operation": 64, "outcome": 64, "client_address": 64, "account": 320, "application": 200}
@@ -61,6 +62,15 @@ class SqlAudit:
         """How many records are kept. Raises PortUnavailable."""
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(audit)).scalar_one()
+
+    def licenses_from_template(self, guid: Guid) -> int:
+        """How many kept records are of documents protected with the template, in any version, also where the reader was
+        refused. Raises PortUnavailable.
+        """
+        names_it = cast(audit.c.facts, Text).like(f'%"template": [%{guid}%')
+        query = select(func.count()).select_from(audit).where(names_it)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
 
     def _write(self, records: Sequence[AuditRecord]) -> None:
         rows = [_row(record) for record in records]

@@ -38,6 +38,15 @@ class StoredTemplate:
 
 
 @dataclass(frozen=True)
+class TemplateVersion:
+    """One version of a template, as it was signed."""
+
+    revision: int
+    created: dt.datetime
+    text: str
+
+
+@dataclass(frozen=True)
 class StoredConfiguration:
     """Everything a ServerState is made of that is in the database, read in one transaction."""
 
@@ -159,6 +168,13 @@ class SqlConfiguration:
         query = select(template_versions.c.text).where(template_versions.c.guid == guid)
         with self._database.read() as connection:
             return list(connection.execute(query.order_by(template_versions.c.revision)).scalars())
+
+    def template_versions(self, guid: Guid) -> list[TemplateVersion]:
+        """Every version that is kept, oldest first; none where there is no such template."""
+        columns = (template_versions.c.revision, template_versions.c.created, template_versions.c.text)
+        query = select(*columns).where(template_versions.c.guid == guid).order_by(template_versions.c.revision)
+        with self._database.read() as connection:
+            return [TemplateVersion(*row) for row in connection.execute(query)]
 
     def _change_template(self, statement: Update | Delete, guid: Guid) -> None:
         with self._database.write() as connection:

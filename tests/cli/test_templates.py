@@ -1,0 +1,199 @@
+"""`rmsserver template` as an operator has it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rmsserver.cli.opening import open_home
+from rmsserver.cli.rmsserver import program
+from rmsserver.errors import OperatorError
+from rmsserver.ports import AuditRecord
+from rmsserver.state import AuditTrail, AuthenticationType
+from rmsserver.xrml.rights import ApplicationData
+from rmsserver.xrml.template import LocalizedName, RightsTemplate
+from rmsserver.xrml.values import Guid
+from tests.homes import make_home
+
+UNKNOWN = "7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11"
+EVERYTHING = (
+    *("--name", "Staff", "--name", "1031:Belegschaft", "--description", "1031:Nur intern"),
+    *("--grant", "staff@example.com=VIEW,REPLYALL,Stamp Twice", "--grant", "Anyone=VIEW", "--license-days", "3"),
+    *("--days", "30", "--rights-request", "mailto:rights@example.com", "--viewer", "--no-cache"),
+    *("--data", "Classification=Top = secret", "--no-owner", "--revocation", "own", "--revocation-days", "2"),
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return make_home(tmp_path / "home")
+
+
+def invoke(home: Path, *words: str) -> Result:
+    return CliRunner().invoke(program, ["template", *words, "--home", str(home)], prog_name="rmsserver")
+
+
+def run(home: Path, *words: str) -> str:
+    result = invoke(home, *words)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.output
+
+
+def refused(home: Path, *words: str) -> str:
+    error = invoke(home, *words).exception
+    assert isinstance(error, OperatorError)
+    return str(error)
+
+
+def add(home: Path, *words: str) -> Guid:
+    added = json.loads(run(home, "add", *(words or EVERYTHING), "--json"))
+    return Guid.parse(added["guid"])
+
+
+def template(home: Path, guid: Guid) -> RightsTemplate:
+    found = open_home(home).state.template(guid)
+    assert found is not None
+    return found
+
+
+def meaning(found: RightsTemplate) -> tuple[object, ...]:
+    """All that an administrator decided."""
+    points = sorted((p.type, p.address("URL")) for p in found.distribution_points())
+    return found.names, found.rights, found.preconditions, found.application_data, points, found.revocation
+
+
+def test_everything_an_administrator_may_say(home: Path) -> None:
+    """Languages, custom rights, application data, the author without full control, a revocation list."""
+    found = template(home, add(home))
+    assert found.names == (LocalizedName(1033, "Staff", ""), LocalizedName(1031, "Belegschaft", "Nur intern"))
+    assert [right.name for right in found.rights] == ["VIEW", "REPLYALL", "STAMP TWICE", "VIEW"]
+    assert {right.conditions.days for right in found.rights} == {3}
+    assert found.preconditions.days == 30
+    assert found.application_data == (
+        ApplicationData("NOLICCACHE", "1"),
+        ApplicationData("VIEWER", "1"),
+        ApplicationData("Classification", "Top = secret"),
+    )
+    assert found.revocation is not None
+    assert "https://rms.rms.test/_wmcs/revocation/revocationlist.xml</ADDRESS>" in found.revocation
+    assert '<INTERVALTIME days="2" />' in found.revocation
+
+
+def test_a_copy_says_the_same_under_another_name(home: Path) -> None:
+    """It has a GUID of its own."""
+    original = add(home)
+    [copied] = re.findall(r"Template (\S+) ", run(home, "copy", original, "--name", "Board"))
+    assert copied != original
+    found = template(home, Guid.parse(copied))
+    assert found.names == (LocalizedName(1033, "Board", ""),)
+    assert meaning(found)[1:] == meaning(template(home, original))[1:]
+
+
+def test_versions_are_kept(home: Path) -> None:
+    """Each as it was signed; `show` says which one counts."""
+    guid = add(home, "--name", "Staff", "--grant", "Anyone=VIEW")
+    run(home, "add", "--name", "Staff 2", "--grant", "Anyone=PRINT", "--replace", guid)
+    lines = run(home, "history", guid).splitlines()
+    assert [(line.split()[0], line.split("  ")[-1]) for line in lines] == [("1", "Staff"), ("2", "Staff 2")]
+    assert "VIEW" in run(home, "history", guid, "--version", "1")
+    assert run(home, "show", guid).startswith("version 2\nStaff 2")
+    texts = [version["text"] for version in json.loads(run(home, "history", guid, "--json"))]
+    assert texts[1] == template(home, guid).text
+    assert "template list" in refused(home, "history", UNKNOWN)
+
+
+def test_deleting_what_documents_depend_on_needs_force(home: Path) -> None:
+    """The audit knows them; another template's documents do not count."""
+    used, unused = add(home), add(home)
+    trail = AuditTrail()
+    trail.note("template", f"{used}:1")
+    now = dt.datetime.now(dt.UTC)
+    record = AuditRecord(now, "AcquireLicense", "ok", "", AuthenticationType.NTLM, "x", "", 1.0, trail)
+    open_home(home).audit.write_now(record)
+    assert "--force" in refused(home, "delete", used)
+    run(home, "delete", unused)
+    assert list(open_home(home).state.published_templates) == [used]
+    run(home, "delete", used, "--force")
+    assert open_home(home).state.published_templates == {}
+
+
+def test_a_package_goes_to_another_cluster_and_back(home: Path, tmp_path: Path) -> None:
+    """Under the same GUIDs, signed by the importing cluster; a second import makes new versions only when told so."""
+    guids = {add(home), add(home, "--name", "Plain", "--grant", "Anyone=VIEW")}
+    fingerprint = run(home, "export", "-o", str(tmp_path / "package.xml")).splitlines()[-1]
+    other = make_home(tmp_path / "other", base_url="https://other.rms.test/_wmcs")
+    words = ("import", str(tmp_path / "package.xml"), "--fingerprint")
+    assert "not the one given" in refused(other, *words, "00" * 32)
+    assert "compare" in refused(other, "import", str(tmp_path / "package.xml"))
+    run(other, *words, fingerprint, "--archived")
+    archived = open_home(other).state.archived_templates
+    assert set(archived) == guids
+    for guid, found in archived.items():
+        assert meaning(found)[:4] == meaning(template(home, guid))[:4]
+        found.verify(open_home(other).state.licensor.key.public)
+    assert "--replace" in refused(other, *words, fingerprint)
+    run(other, *words, fingerprint, "--replace")
+    assert set(open_home(other).state.template_revisions.values()) == {2}
+
+
+def test_a_package_that_was_altered_is_refused(home: Path, tmp_path: Path) -> None:
+    """The signature is over everything."""
+    add(home)
+    package = tmp_path / "package.xml"
+    fingerprint = run(home, "export", "-o", str(package)).splitlines()[-1]
+    package.write_bytes(package.read_bytes().replace(b"staff@example.com", b"thief@example.com"))
+    assert "signature" in refused(home, "import", str(package), "--fingerprint", fingerprint, "--replace")
+
+
+def test_bare_templates_are_imported_only_knowingly(home: Path, tmp_path: Path) -> None:
+    """As the product's tools write them; one that was altered is refused all the same."""
+    guid = add(home)
+    bare = tmp_path / "bare.xml"
+    run(home, "export", guid, "-o", str(bare), "--bare")
+    before = meaning(template(home, guid))
+    run(home, "delete", guid)
+    assert "--unsigned" in refused(home, "import", str(bare))
+    run(home, "import", str(bare), "--unsigned")
+    assert meaning(template(home, guid)) == before
+    text = bare.read_text("utf-16").replace("staff@example.com", "thief@example.com")
+    bare.write_text(text, "utf-8")
+    assert "cannot be used" in refused(home, "import", str(bare), "--unsigned", "--replace")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("copy", UNKNOWN, "--name", "x"), "template list"),
+        (("delete", UNKNOWN), "template list"),
+        (("export", UNKNOWN, "-o", "x"), "template list"),
+        (("add", "--name", "x", "--grant", "Anyone=VIEW", "--data", "x"), "NAME=VALUE"),
+        (("add", "--name", "x", "--grant", "Anyone=VIEW", "--data", "=x"), "NAME=VALUE"),
+        (("add", "--name", "x", "--grant", "Anyone=VIEW", "--viewer", "--data", "VIEWER=2"), "twice"),
+        (("add", "--name", "x", "--grant", "Anyone=VIEW", "--revocation", "file:///x"), "web address"),
+        (("add", "--name", "x", "--grant", "Anyone=VIEW", "--revocation", "own", "--revocation-key", __file__), "own"),
+        (
+            (
+                "add",
+                "--name",
+                "x",
+                "--grant",
+                "Anyone=VIEW",
+                "--revocation",
+                "http://x/y",
+                "--revocation-key",
+                __file__,
+            ),
+            "key file",
+        ),
+        (("import", __file__, "--unsigned"), "neither a package"),
+    ],
+)
+def test_what_cannot_be_is_one_line(home: Path, words: tuple[str, ...], says: str) -> None:
+    """Nothing changes."""
+    assert says in refused(home, *words)
+    assert open_home(home).configuration.read().templates == ()
