@@ -186,7 +186,7 @@ class PeersTable(_Table):
     ca_file: Path | None = None
     """PEM file of the authorities for their TLS certificates. None: the public ones."""
     simultaneous: Annotated[int, Field(ge=1, le=64)] = 4
-    """Calls at once; one more is refused."""
+    """Calls at once, and never more than half of `threads`; one more is refused."""
 
     @model_validator(mode="after")
     def _pairs(self) -> PeersTable:

@@ -106,20 +106,20 @@ def build_ports(home: Home) -> Running:
             failures=config.decryption_budget.failures, window_seconds=config.decryption_budget.window_seconds
         ),
         random=system_randomness(),
-        peers=make_peers(config.peers),
+        peers=make_peers(config.peers, config.threads),
     )
     control = ControlSocket(config.home, directory_verbs(accounts.directory))
     return Running(home, holder, ports, accounts, SqlSeenTokens(database), (audit, witness, pool, control))
 
 
-def make_peers(table: PeersTable) -> HttpPeers:
-    """Connections to other servers. Raises OperatorError, ConfigError where a file cannot be read."""
+def make_peers(table: PeersTable, threads: int) -> HttpPeers:
+    """Connections to other servers, from at most half of the workers (threat L10). Raises OperatorError, ConfigError where a file cannot be read."""
     account = None
     if table.login is not None and table.password_file is not None:
         account = PeerAccount(table.login, read_secret("peers.password_file", table.password_file))
     if table.ca_file is not None and not table.ca_file.is_file():
         raise OperatorError(f"peers.ca_file: {table.ca_file} is not a file: correct it in rmsserver.toml")
-    return HttpPeers(HttpPeer(account, table.ca_file, table.simultaneous))
+    return HttpPeers(HttpPeer(account, table.ca_file, max(1, min(table.simultaneous, threads // 2))))
 
 
 def check_mode_1_padding(state: ServerState) -> None:

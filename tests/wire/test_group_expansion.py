@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from rmsserver.auth.policy import Demand, Rule
+from rmsserver.outbound.http import HttpPeer
+from rmsserver.outbound.peers import HttpPeers
 from rmsserver.ports import PortUnavailable
 from rmsserver.remoting.group_expansion import FoundPrincipal, MembershipCall, MembershipException, MembershipReturn
 from rmsserver.xrml.keys import CryptoMode
@@ -204,3 +208,27 @@ def test_L10_the_binary_form_has_a_list_of_its_own(server: RealServer, closed: R
     finally:
         server.cluster = original
     assert message.startswith("System.UnauthorizedAccessException")
+
+
+def test_L10_servers_that_ask_each_other_in_a_circle_end_fast() -> None:
+    """L10: by the count of calls, or for want of places, long before workers or patience run out."""
+    made = cluster()
+    circle = [
+        RealServer(
+            made,
+            dataclasses.replace(made.ports(), peers=HttpPeers(HttpPeer(simultaneous=2))),
+            rules={SOAP: Rule(Demand.ANONYMOUS)},
+        )
+        for _ in range(2)
+    ]
+    try:
+        for server, other in zip(circle, reversed(circle), strict=True):
+            server.configure(forests={"example.net": f"{other.http.url}/_wmcs{SOAP}"})
+        begun = time.monotonic()
+        answer = circle[0].ask("IsPrincipalMemberOf", is_principal_member_of(AUTHOR, ["team@example.net"]), person=None)
+        assert b"<IsPrincipalMemberOfResult>false</IsPrincipalMemberOfResult>" in answer.body
+        assert time.monotonic() - begun < 3
+        assert len(circle[0].audit) + len(circle[1].audit) <= made.state.cross_forest_limit
+    finally:
+        for server in circle:
+            server.http.stop()
