@@ -113,7 +113,10 @@ def build_ports(home: Home) -> Running:
 
 
 def make_peers(table: PeersTable, threads: int) -> HttpPeers:
-    """Connections to other servers, from at most half of the workers (threat L10). Raises OperatorError, ConfigError where a file cannot be read."""
+    """Connections to other servers, from at most half of the workers (threat L10).
+
+    Raises OperatorError, ConfigError where a file cannot be read.
+    """
     account = None
     if table.login is not None and table.password_file is not None:
         account = PeerAccount(table.login, read_secret("peers.password_file", table.password_file))
