@@ -45,12 +45,8 @@ _CIPHERS = {
 
 @click.command()
 @file_argument
-@click.option(
-    "--grant", "grants", multiple=True, metavar="WHO=RIGHTS", help="For example reader@example.com=VIEW."
-)
-@click.option(
-    "--template", metavar="ID", help="Use a template of your organisation: see rmsclient templates."
-)
+@click.option("--grant", "grants", multiple=True, metavar="WHO=RIGHTS", help="For example reader@example.com=VIEW.")
+@click.option("--template", metavar="ID", help="Use a template of your organisation: see rmsclient templates.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="End of all grants, UTC.")
 @click.option("--online", is_flag=True, help="Have the server sign the licence instead of this machine.")
 @click.option(
@@ -101,9 +97,7 @@ def protect(
     with progress_bar("Protecting", file.stat().st_size) as progress:
         size = publish.protect_file(file, target, wrapping, sign, overwrite=force, progress=progress)
     if as_json:
-        print_json(
-            {"file": str(target), "bytes": size, "owner": profile.account.email, "work": policy.work_id}
-        )
+        print_json({"file": str(target), "bytes": size, "owner": profile.account.email, "work": policy.work_id})
     else:
         click.echo(f"{target}: protected.")
 
@@ -252,9 +246,7 @@ def _tell_report(file: Path, report: FileReport) -> None:
         # Text, not markup: what stands in a file must not be taken for formatting.
         facts.add_row(f"{name}:" if name else "", Text(_plain(value)))
     console.print(facts)
-    chain = Table(
-        "document", "issuer", "signature", "link", "trust", title="Licence and chain", title_justify="left"
-    )
+    chain = Table("document", "issuer", "signature", "link", "trust", title="Licence and chain", title_justify="left")
     for v in report.chain:
         chain.add_row(*(Text(_plain(cell)) for cell in (v.kind, v.issuer, v.signature, v.link, v.trust)))
     console.print(chain)
@@ -265,10 +257,7 @@ def _facts(file: Path, report: FileReport) -> list[tuple[str, str]]:
     rights = (
         ["encrypted to the server"]
         if report.rights is None
-        else [
-            f"{g.who}: {', '.join(g.rights)}" + (f" until {g.until}" if g.until else "")
-            for g in report.rights
-        ]
+        else [f"{g.who}: {', '.join(g.rights)}" + (f" until {g.until}" if g.until else "") for g in report.rights]
     )
     urls = [f"{name}: {url}" for name, url in report.licensing_urls.items()]
     rows = [

@@ -177,9 +177,7 @@ def decrypt_stream(
     yield held[:last_bytes]
 
 
-def plain_bytes_of(
-    cipher: ContentCipher, last_block: bytes, encrypted_bytes: int, original_bytes: int | None
-) -> int:
+def plain_bytes_of(cipher: ContentCipher, last_block: bytes, encrypted_bytes: int, original_bytes: int | None) -> int:
     """How long the content is. `last_block` is its last block, decrypted.
 
     The size in the container must agree with PKCS#7 where there is PKCS#7; else it may leave out less than a

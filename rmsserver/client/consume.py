@@ -208,9 +208,7 @@ def _check_application(policies: Sequence[Policy]) -> None:
         raise RefusedError(f"This program, {APPLICATION} {CLIENT_VERSION}, is excluded by the licence.")
     included = any(policy.list_type == "inclusion" for policy in policies)
     if included and not any(policy.list_type == "inclusion" for policy in ours):
-        raise RefusedError(
-            "The licence names the programs that may open the file, and this one is not among them."
-        )
+        raise RefusedError("The licence names the programs that may open the file, and this one is not among them.")
 
 
 def _is_us(policy: Policy) -> bool:

@@ -120,9 +120,7 @@ def _rights(license_: PublishingLicense, decrypt: Any) -> tuple[GrantReport, ...
     grouped: dict[tuple[str, str | None], list[str]] = {}
     for right in data.rights:
         grouped.setdefault((_who(right), _until(right)), []).append(right.name.upper())
-    return tuple(
-        GrantReport(who, tuple(dict.fromkeys(names)), until) for (who, until), names in grouped.items()
-    )
+    return tuple(GrantReport(who, tuple(dict.fromkeys(names)), until) for (who, until), names in grouped.items())
 
 
 def _who(right: Right) -> str:
@@ -153,9 +151,5 @@ def _requests(
         return (f"AcquireLicense at the server the file names ({named}), once this client is set up for it",)
     where = licensing[0] if licensing else "the own cluster"
     own = license_.principal.key == trust.licensing
-    note = (
-        ""
-        if own
-        else "; the file is sealed to another server, and only one that took over its key can answer"
-    )
+    note = "" if own else "; the file is sealed to another server, and only one that took over its key can answer"
     return (f"AcquireLicense at {where}/license.asmx for {account.email}{note}",)

@@ -31,9 +31,7 @@ from rmsserver.xrml.values import Guid, Version
 CLIENT_VERSION = str(Version.parse(__version__))
 """Four numbers: what administrators exclude machines and applications by."""
 _ENDPOINT = "/_rmsserver/machine-certificate"
-_NOT_SIGNED = (
-    "The server does not sign machine certificates; ask your administrator for a client bundle (--bundle)."
-)
+_NOT_SIGNED = "The server does not sign machine certificates; ask your administrator for a client bundle (--bundle)."
 _REFUSALS = {
     403: "Your account may not get a machine certificate; ask your administrator.",
     422: "The server refused to sign this machine's certificate; ask your administrator, its log says why.",

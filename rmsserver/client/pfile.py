@@ -130,9 +130,7 @@ class Header:
 
     def pack(self) -> bytes:
         ext, lic = self.extension, self.license
-        return self.LAYOUT.pack(
-            self.size, ext.offset, ext.length, lic.offset, lic.length, self.content_offset
-        )
+        return self.LAYOUT.pack(self.size, ext.offset, ext.length, lic.offset, lic.length, self.content_offset)
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
@@ -215,9 +213,7 @@ def read_pfile(stream: BinaryIO) -> PFile:
     )
 
 
-def _read_header(
-    stream: BinaryIO, version: PFileVersion, start: int, file_bytes: int
-) -> tuple[Header, Extent]:
+def _read_header(stream: BinaryIO, version: PFileVersion, start: int, file_bytes: int) -> tuple[Header, Extent]:
     header = Header.unpack(_read_span(stream, Span(start, Header.LAYOUT.size), file_bytes))
     if not version.records_size:
         return header, Extent(None, Span(0, 0))
@@ -359,9 +355,7 @@ def write_pfile(
         target.write(sized)
         target.seek(0, io.SEEK_END)
     elif not cipher.is_padded and counted.total % BLOCK_BYTES:
-        raise PFileError(
-            "PFile 2.0 cannot record the size this cipher needs; use CBC4K or version 2.1 or 3.0."
-        )
+        raise PFileError("PFile 2.0 cannot record the size this cipher needs; use CBC4K or version 2.1 or 3.0.")
     return counted.total
 
 

@@ -71,9 +71,7 @@ class Grant:
         if who.lower() == "anyone":
             return cls(ANYONE, rights)
         if not _EMAIL.match(who):
-            raise GrantError(
-                f"{who!r} is not an e-mail address; write, for example, reader@example.com=VIEW."
-            )
+            raise GrantError(f"{who!r} is not an e-mail address; write, for example, reader@example.com=VIEW.")
         return cls(Grantee("Unspecified", "", who), rights)
 
 
@@ -87,9 +85,7 @@ class UsagePolicy:
     """The OBJECT inside DESCRIPTOR; "" leaves it out, as most genuine clients do (wire facts 8)."""
 
 
-def policy_of_grants(
-    owner: str, grants: Iterable[Grant], now: dt.datetime, until: dt.datetime | None
-) -> UsagePolicy:
+def policy_of_grants(owner: str, grants: Iterable[Grant], now: dt.datetime, until: dt.datetime | None) -> UsagePolicy:
     """Rights that an author names. `owner` is her e-mail address; she keeps every right. Raises
     GrantError."""
     if until is not None and until <= now:
@@ -203,9 +199,7 @@ def _check_signed(signed: Sequence[str], unsigned: str, trust: ClusterTrust) -> 
         sent = PublishingLicense.read(unsigned, signed=False)
         got = PublishingLicense.read(signed[0])
     except XrmlError:
-        raise ServerAnswerError(
-            "The server answered with something else than a publishing licence."
-        ) from None
+        raise ServerAnswerError("The server answered with something else than a publishing licence.") from None
     trust.close(got, signed[1:], "The publishing licence")
     if (got.encrypted_rights, got.work_object) != (sent.encrypted_rights, sent.work_object):
         raise TrustError("The server signed another policy than it was sent.")

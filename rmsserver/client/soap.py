@@ -64,9 +64,7 @@ class SoapService:
         (service,) = client.wsdl.services.values()
         binding = next(p for name, p in service.ports.items() if not name.endswith("12")).binding.name
         version = client.get_element(f"{{{etree.QName(binding).namespace}}}VersionData")
-        return client.create_service(binding, address), version(
-            MinimumVersion=VERSION, MaximumVersion=VERSION
-        )
+        return client.create_service(binding, address), version(MinimumVersion=VERSION, MaximumVersion=VERSION)
 
     def call(self, operation: str, arguments: Mapping[str, Any], *, versioned: bool = True) -> Any:
         """Call an operation; `Surface` values in `arguments` go out unchanged. Returns zeep's value of the

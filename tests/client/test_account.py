@@ -134,9 +134,7 @@ def test_templates_follow_the_server(tmp_path: Path) -> None:
     refresh_templates(store, services, TRUST)
     services.templates = [changed]
     found = refresh_templates(store, services, TRUST)
-    assert [call for call in services.calls if call.startswith("AcquireTemplates")] == [
-        "AcquireTemplates 1"
-    ] * 3
+    assert [call for call in services.calls if call.startswith("AcquireTemplates")] == ["AcquireTemplates 1"] * 3
     assert [t.text for t in found.values()] == [changed.text]
     assert list(store.templates()) == [one.guid]
 

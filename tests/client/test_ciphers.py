@@ -62,9 +62,7 @@ def _encrypt(cipher: ContentCipher, key: bytes, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("cipher", "key_bytes", "length", "digest"), VECTORS)
-def test_ciphertext_is_what_openssl_makes(
-    cipher: ContentCipher, key_bytes: int, length: int, digest: str
-) -> None:
+def test_ciphertext_is_what_openssl_makes(cipher: ContentCipher, key_bytes: int, length: int, digest: str) -> None:
     """Each cipher, key length and size gives the bytes that openssl gives unit by unit."""
     encrypted = _encrypt(cipher, bytes(range(key_bytes)), _plain(length))
     assert hashlib.sha256(encrypted).hexdigest().startswith(digest)
@@ -99,9 +97,9 @@ def test_padding_adds_a_block_where_the_input_ends_on_one() -> None:
         assert len(_encrypt(C.CBC4K_NO_PADDING, bytes(16), _plain(length))) == length
 
 
-SIZES = st.sampled_from(
-    [0, 1, 15, 16, 17, 511, 512, 513, 1024, 4080, 4095, 4096, 4097, 8192, 8200]
-) | st.integers(0, 20_000)
+SIZES = st.sampled_from([0, 1, 15, 16, 17, 511, 512, 513, 1024, 4080, 4095, 4096, 4097, 8192, 8200]) | st.integers(
+    0, 20_000
+)
 
 
 @given(
@@ -110,9 +108,7 @@ SIZES = st.sampled_from(
     SIZES,
     st.lists(st.integers(1, 7000), max_size=5),
 )
-def test_what_was_encrypted_decrypts(
-    cipher: ContentCipher, key_bytes: int, length: int, cuts: list[int]
-) -> None:
+def test_what_was_encrypted_decrypts(cipher: ContentCipher, key_bytes: int, length: int, cuts: list[int]) -> None:
     """However the input is cut into pieces, the round trip gives it back, and the length is as foretold."""
     data, key = _plain(length), bytes(range(key_bytes))
     pieces, at = [], 0
@@ -137,13 +133,9 @@ def test_batches_join_without_a_seam(cipher: ContentCipher, extra: int) -> None:
     assert encrypted.startswith(whole)
 
 
-@given(
-    st.sampled_from(ContentCipher), SIZES, st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 9000)))
-)
+@given(st.sampled_from(ContentCipher), SIZES, st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 9000))))
 @settings(deadline=None)
-def test_any_place_can_be_read_alone(
-    cipher: ContentCipher, length: int, reads: list[tuple[int, int]]
-) -> None:
+def test_any_place_can_be_read_alone(cipher: ContentCipher, length: int, reads: list[tuple[int, int]]) -> None:
     """Seeking and reading gives the same slice as the plain text has there."""
     data, key = _plain(length), bytes(range(16))
     encrypted = b"junk" + _encrypt(cipher, key, data)

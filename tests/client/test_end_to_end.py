@@ -156,9 +156,7 @@ def test_info_tells_each_what_she_may_know(cluster: ServedCluster, plan: Path) -
     assert {v["trust"] for v in author["chain"]} == {"ok"}
     reader = cluster.rmsclient("reader", "info", str(file), "--json", password=None).json
     assert reader["rights"] is None
-    assert reader["requests"] == [
-        f"AcquireLicense at {cluster.url}/licensing/license.asmx for reader@example.com"
-    ]
+    assert reader["requests"] == [f"AcquireLicense at {cluster.url}/licensing/license.asmx for reader@example.com"]
     stranger = cluster.rmsclient("nobody", "info", str(file), password=None)
     assert stranger.code == 0
     assert "author@example.com" in stranger.text
@@ -178,9 +176,7 @@ def test_bootstrap_tells_what_it_trusts(cluster: ServedCluster) -> None:
 
 def test_a_wrong_password_is_one_line(cluster: ServedCluster) -> None:
     """Nothing is stored, exit 2."""
-    _refused(
-        cluster.rmsclient("stranger", "bootstrap", "--url", cluster.url, "--user", "author", password="wrong")
-    )
+    _refused(cluster.rmsclient("stranger", "bootstrap", "--url", cluster.url, "--user", "author", password="wrong"))
     assert not (cluster.store("stranger") / "settings.json").exists()
 
 
@@ -206,9 +202,7 @@ def test_files_that_are_none_are_one_line(cluster: ServedCluster, plan: Path) ->
     """Opening what is not protected, and protecting over an existing file."""
     _refused(cluster.rmsclient("reader", "open", str(plan)), "not a PFile")
     file = _protected(cluster, plan, "--grant", "reader@example.com=VIEW")
-    _refused(
-        cluster.rmsclient("author", "protect", str(plan), "--grant", "a@b.example=VIEW"), "exists already"
-    )
+    _refused(cluster.rmsclient("author", "protect", str(plan), "--grant", "a@b.example=VIEW"), "exists already")
     assert file.exists()
 
 
@@ -222,9 +216,7 @@ def test_files_that_are_none_are_one_line(cluster: ServedCluster, plan: Path) ->
         (("--grant", "a@b.example=VIEW", "--template", "x"), "not both"),
     ],
 )
-def test_arguments_that_say_nothing(
-    cluster: ServedCluster, plan: Path, words: tuple[str, ...], said: str
-) -> None:
+def test_arguments_that_say_nothing(cluster: ServedCluster, plan: Path, words: tuple[str, ...], said: str) -> None:
     """Each mistake is told with what to write."""
     outcome = cluster.rmsclient("author", "protect", str(plan), *words)
     assert outcome.code == 2

@@ -102,9 +102,7 @@ def test_an_altered_licence_shows() -> None:
         licensor(AUTHOR),
         NOW,
     )
-    altered = texts[0].replace(
-        "<NAME>author@example.com</NAME></OBJECT></OWNER>", "<NAME>x@y</NAME></OBJECT></OWNER>"
-    )
+    altered = texts[0].replace("<NAME>author@example.com</NAME></OBJECT></OWNER>", "<NAME>x@y</NAME></OBJECT></OWNER>")
     report = inspect_file(_file((altered, *texts[1:])), TRUST, READER, LICENSING)
     assert report.owner == "x@y"
     assert report.chain[0].wrong

@@ -27,9 +27,7 @@ from tests.client.http_server import Received, Reply, serving
 from tests.client.peer import CLUSTER, machine
 from tests.cluster import NOW, key, make_cluster
 
-BUNDLE = ClientBundle(
-    CLUSTER.servers.root.public, CLUSTER.machines.licensor.chain, CLUSTER.machines.licensor.key
-)
+BUNDLE = ClientBundle(CLUSTER.servers.root.public, CLUSTER.machines.licensor.chain, CLUSTER.machines.licensor.key)
 
 
 def _signing(request: Received) -> Reply:

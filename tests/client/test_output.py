@@ -48,9 +48,7 @@ def test_an_existing_file_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("links_work", [True, False])
-def test_a_file_that_appears_meanwhile_stays(
-    tmp_path: Path, links_work: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_appears_meanwhile_stays(tmp_path: Path, links_work: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program that takes the name while we write keeps it, also where there are no hard links."""
     if not links_work:
 

@@ -252,9 +252,7 @@ def test_other_files_are_not_pfiles(data: bytes) -> None:
         read_pfile(io.BytesIO(data))
 
 
-@pytest.mark.parametrize(
-    "extension", [b"/../x", b".a\\b", b"\x00x", b".\n", b"\xff\xfe", ".\u202etxt.exe".encode()]
-)
+@pytest.mark.parametrize("extension", [b"/../x", b".a\\b", b"\x00x", b".\n", b"\xff\xfe", ".\u202etxt.exe".encode()])
 def test_N4_an_extension_cannot_lead_anywhere(extension: bytes) -> None:
     """Path separators, control and direction characters, and bytes that are no text are refused."""
     draft = PFileDraft(V.V2_1, "x" * len(extension), "<a/>")

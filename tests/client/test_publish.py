@@ -101,9 +101,7 @@ def test_the_licence_is_what_a_server_accepts() -> None:
     assert clc is not None
     assert clc.text == LICENSOR.clc.text
     assert license_.addressed_to(CLUSTER.servers.licensor.certificate.principal)
-    opened = open_enabling_bits(
-        license_.enabling_bits, CLUSTER.servers.licensor.key, license_.hashed_texts, bytes(16)
-    )
+    opened = open_enabling_bits(license_.enabling_bits, CLUSTER.servers.licensor.key, license_.hashed_texts, bytes(16))
     assert opened.payload == content.payload
     assert (opened.hash_reading, opened.header_in_bits) == (0, False)
     assert license_.acquisition_urls()["License-Acquisition-URL"] == "http://rms.example.com/_wmcs/licensing"
@@ -157,10 +155,7 @@ def test_keys_and_documents_are_fresh() -> None:
     assert len(new_content_key(ContentCipher.CBC4K, 128).key) == 16
     policy = _policy()
     first, second = (publish_offline(policy, one, AUTHOR, LICENSOR, NOW) for _ in range(2))
-    assert (
-        PublishingLicense.read(first[0]).enabling_bits.data
-        != PublishingLicense.read(second[0]).enabling_bits.data
-    )
+    assert PublishingLicense.read(first[0]).enabling_bits.data != PublishingLicense.read(second[0]).enabling_bits.data
     assert _policy().work_id != policy.work_id
 
 

@@ -45,9 +45,7 @@ def test_what_people_type_becomes_a_base_address(typed: str, base: str) -> None:
     assert base_url_of(typed) == base
 
 
-@pytest.mark.parametrize(
-    "typed", ["", "ftp://rms.example.com", "https://", "https://u:p@host/", "https://host:x/"]
-)
+@pytest.mark.parametrize("typed", ["", "ftp://rms.example.com", "https://", "https://u:p@host/", "https://host:x/"])
 def test_what_is_no_address_is_refused(typed: str) -> None:
     """Other schemes, users in the address and nonsense."""
     with pytest.raises(ServerUnreachableError, match="form"):

@@ -38,11 +38,7 @@ def _license_answer(inner: str) -> bytes:
 
 
 def _chain(*texts: str) -> str:
-    return (
-        "<CertificateChain>"
-        + "".join(f"<Certificate>{t}</Certificate>" for t in texts)
-        + "</CertificateChain>"
-    )
+    return "<CertificateChain>" + "".join(f"<Certificate>{t}</Certificate>" for t in texts) + "</CertificateChain>"
 
 
 def _services(url: str) -> ClusterServices:
@@ -84,9 +80,7 @@ def test_text_cannot_reach_into_the_envelope() -> None:
     assert server.received[0].body.count(ODD.encode()) == 1
 
 
-@pytest.mark.parametrize(
-    "inner", ['&lt;XrML xmlns="" version="1.2">&lt;BODY/>&lt;/XrML>', f"<![CDATA[{PLAIN}]]>"]
-)
+@pytest.mark.parametrize("inner", ['&lt;XrML xmlns="" version="1.2">&lt;BODY/>&lt;/XrML>', f"<![CDATA[{PLAIN}]]>"])
 def test_escaped_answers_count_too(inner: str) -> None:
     """A certificate as escaped text or CDATA is the same certificate (wire facts 1)."""
     with serving(lambda _r: Reply(200, _license_answer(_chain(inner)), XML)) as server:

@@ -37,9 +37,7 @@ def test_basic_comes_before_ntlm_where_nobody_can_listen() -> None:
 
     def both(request: Received) -> Reply:
         reply = _basic(request)
-        return (
-            reply if reply.status == 200 else Reply(401, b"", {"WWW-Authenticate": 'NTLM, Basic realm="x"'})
-        )
+        return reply if reply.status == 200 else Reply(401, b"", {"WWW-Authenticate": 'NTLM, Basic realm="x"'})
 
     with serving(both) as server:
         assert HttpConnection(ALICE).post(f"{server.url}/x", b"body", {}).status == 200
@@ -64,18 +62,14 @@ def test_without_tls_a_password_never_leaves(monkeypatch: pytest.MonkeyPatch) ->
         assert len(server.received) == 1
 
 
-@pytest.mark.parametrize(
-    "url", ["http://rms.example.com/_wmcs", "http://10.0.0.1/", "http://localhost.example.com/"]
-)
+@pytest.mark.parametrize("url", ["http://rms.example.com/_wmcs", "http://10.0.0.1/", "http://localhost.example.com/"])
 def test_plain_http_elsewhere_needs_leave(url: str) -> None:
     """Addresses without TLS that are not this machine are refused before a connection is made."""
     with pytest.raises(ServerUnreachableError, match="--allow-http"):
         HttpConnection().post(url, b"", {})
 
 
-@pytest.mark.parametrize(
-    "url", ["ftp://127.0.0.1/", "file:///etc/passwd", "https://user:pw@127.0.0.1/", "https:///x"]
-)
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "file:///etc/passwd", "https://user:pw@127.0.0.1/", "https:///x"])
 def test_other_addresses_are_refused(url: str) -> None:
     """Only HTTP addresses without a user in them are connected to."""
     with pytest.raises(ServerUnreachableError) as caught:
