@@ -27,7 +27,7 @@ from rmsserver.operations.admin.server_keys import (
 from rmsserver.state import ServerState
 from rmsserver.stores.configuration import StateHolder
 from rmsserver.stores.memory import system_randomness
-from rmsserver.xrml.keys import PrivateKey
+from rmsserver.xrml.keys import CryptoMode, PrivateKey
 
 MIN_PASSPHRASE = 8
 
@@ -56,9 +56,9 @@ def roll_key_over(home: Home, now: dt.datetime, *, leave_adopted: bool = False) 
 def upgrade_cryptographic_mode(home: Home, now: dt.datetime, *, leave_adopted: bool = False) -> ServerState:
     """From mode 1 to mode 2: new chains and keys; documents of before are served with the old key (rulings 25)."""
     state, store = home.state, home.certificates
-    service = _service(home)
+    if state.cryptographic_mode is CryptoMode.MODE_1:
+        _check_adopted(state, _service(home), leave_adopted)
     documents, keys = upgrade_mode(state, store.hierarchy_key, PrivateKey.generate, system_randomness().guid, now)
-    _check_adopted(state, service, leave_adopted)
     replaced = ("enrollment_service", "machine_authority", "machine_issuer")
     store.install_licensor(
         documents.licensor_chain,
