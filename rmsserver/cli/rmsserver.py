@@ -19,6 +19,7 @@ from rmsserver.cli.program import Program
         "directory": "rmsserver.cli.directory:directory",
         "template": "rmsserver.cli.templates:template",
         "exclusion": "rmsserver.cli.exclusions:exclusion",
+        "revocation": "rmsserver.cli.revocations:revocation",
         "endpoints": "rmsserver.cli.endpoints:endpoints",
         "scp": "rmsserver.cli.scp:scp",
         "doctor": "rmsserver.cli.doctor:doctor",

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 from rmsserver.errors import OperatorError
 from rmsserver.state import ApplicationExclusion, ServerState
-from rmsserver.xrml.errors import XrmlSyntaxError
+from rmsserver.xrml.errors import XrmlError, XrmlSyntaxError
 from rmsserver.xrml.keys import KeyId
-from rmsserver.xrml.values import Version, VersionSpan, fold
+from rmsserver.xrml.revocation import Revocation, RevokedBy
+from rmsserver.xrml.values import Guid, Version, VersionSpan, fold
 
 Json = None | bool | int | str | list[object]
 
@@ -174,6 +175,30 @@ def _many(one: Callable[[str], Json], load_one: Callable[[Json], object], collec
     return ValueType(parse, load)
 
 
+def _revocation(text: str) -> Json:
+    try:
+        _load_revocation(text).xml()
+    except (ValueError, XrmlError):
+        kinds = ", ".join(by.value[1] for by in RevokedBy)
+        raise ValueError(f"write TYPE=VALUE, TYPE one of {kinds}; keys and hashes in base64") from None
+    return text
+
+
+def _load_revocation(value: Json) -> Revocation:
+    type_, _, identity = str(value).partition("=")
+    by = next((by for by in RevokedBy if by.value[1] == type_), None)
+    if by is None or not identity:
+        raise ValueError
+    if by.by_key or by is RevokedBy.LICENSE_HASH:
+        return Revocation(by, identity, "")
+    if _SID.fullmatch(identity):
+        return Revocation(by, identity, "Windows")
+    try:
+        return Revocation(by, Guid.parse(identity).braced)
+    except XrmlSyntaxError:
+        return Revocation(by, identity, "ascii-tag")
+
+
 DURATION = ValueType(_duration, lambda value: dt.timedelta(seconds=int(str(value))))
 FLAG = ValueType(_flag, bool)
 URL = ValueType(url, str)
@@ -192,6 +217,7 @@ BLOCKED = _many(
     lambda value: fold(str(value)),
     frozenset,
 )
+REVOCATIONS = _many(_revocation, _load_revocation, tuple)
 SIDS = _many(_matching(_SID, "S-1-5-21-1-2-3-1104"), str, frozenset)
 EXCLUSIONS = _many(_exclusion, _load_exclusion, tuple)
 
@@ -264,6 +290,9 @@ _KEYS = (
         True,
     ),
     ConfigurationKey("racExclusionPolicy", "excluded_racs", KEY_IDS, "key ids of excluded account certificates", True),
+    ConfigurationKey(
+        "revocations", "revocations", REVOCATIONS, "what the cluster's revocation list names, TYPE=VALUE", True
+    ),
     ConfigurationKey(
         "blockedUsers",
         "blocked_users",
@@ -394,7 +423,7 @@ def state_fields(values: Mapping[str, Json]) -> dict[str, object]:
         for name, value in values.items()
         if name in KEYS and not name.startswith("osExclusion")
     }
-    for name in ("excluded_racs", "blocked_users", "application_exclusions", "rac_proxies", "forests"):
+    for name in ("excluded_racs", "blocked_users", "revocations", "application_exclusions", "rac_proxies", "forests"):
         if fields.get(name, ()) is None:
             del fields[name]
     if values.get("osExclusionEnabled"):

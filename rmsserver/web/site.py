@@ -14,7 +14,7 @@ from rmsserver.auth import Authenticator
 from rmsserver.auth.federation.wsfed import FederatedSignOn
 from rmsserver.auth.policy import AccessPolicy
 from rmsserver.soap.dispatcher import SoapDispatcher
-from rmsserver.web import binary_group_expansion, machine_certificate
+from rmsserver.web import binary_group_expansion, machine_certificate, revocation_list
 from rmsserver.web.binary_group_expansion import BinaryGroupExpansionEndpoint
 from rmsserver.web.channel import RmsChannel, RmsRequest
 from rmsserver.web.federation import federated_endpoints
@@ -22,6 +22,7 @@ from rmsserver.web.health import Metrics, Probe
 from rmsserver.web.limits import WebLimits
 from rmsserver.web.machine_certificate import MachineCertificateEndpoint
 from rmsserver.web.refusals import RefusalAudit
+from rmsserver.web.revocation_list import RevocationListEndpoint
 from rmsserver.web.root import ALIVE, Endpoint, Root
 from rmsserver.web.routes import ROUTES, is_external
 from rmsserver.web.soap_endpoint import SoapEndpoint
@@ -62,6 +63,7 @@ def make_site(parts: WebParts, reactor: Any) -> RmsSite:
     endpoints: dict[str, Endpoint] = {
         **soap,
         binary_group_expansion.PATH: BinaryGroupExpansionEndpoint(parts.dispatcher.runtime, parts.policy),
+        revocation_list.PATH: RevocationListEndpoint(parts.dispatcher.runtime),
         ALIVE: Probe(lambda: True),
         "/readyz": Probe(parts.ready),
     }

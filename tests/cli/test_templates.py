@@ -80,7 +80,7 @@ def test_everything_an_administrator_may_say(home: Path) -> None:
         ApplicationData("Classification", "Top = secret"),
     )
     assert found.revocation is not None
-    assert "https://rms.rms.test/_wmcs/revocation/revocationlist.xml</ADDRESS>" in found.revocation
+    assert "https://rms.rms.test/_wmcs/revocation/revocationlist.xml?key=" in found.revocation
     assert '<INTERVALTIME days="2" />' in found.revocation
 
 

@@ -12,7 +12,7 @@ from rmsserver.xrml.revocation import RevocationPoint
 from rmsserver.xrml.rights import ApplicationData, Right
 from rmsserver.xrml.template import LocalizedName, RightsTemplate
 from tests.cluster import NOW, Cluster, grantee
-from tests.operations.licensing import READER, Desk
+from tests.operations.licensing import READER, Desk, resigned
 
 
 def definition(cluster: Cluster) -> TemplateDefinition:
@@ -52,3 +52,15 @@ def test_revocation_point_and_application_data_stand_in_the_use_licence(cluster:
     assert conditions.surface == template.revocation
     assert license_.application_data == (ApplicationData("Classification", "Secret"),)
     assert desk.ask(cluster.publish(cluster.author())).body.one("WORK").find("CONDITIONLIST") is None
+
+
+def test_the_revocation_point_of_a_publishing_licence_goes_before_a_templates(mode_2: Cluster) -> None:
+    """The author's own, in the clear part; signed, so that nobody takes it out."""
+    desk, author = Desk(mode_2), mode_2.author()
+    template = RightsTemplate.read(create_template(definition(mode_2), mode_2.state, system_randomness(), NOW))
+    own = own_revocation_point(mode_2.state, dt.timedelta(days=9))
+    document = resigned(
+        mode_2.publish(author, rights_data=template.text), author, ("<METADATA>", own.xml() + "<METADATA>")
+    )
+    conditions = desk.ask(document).body.one("WORK").one("CONDITIONLIST")
+    assert RevocationPoint.read(conditions) == own
