@@ -70,8 +70,10 @@ def import_tud(
     data: bytes,
     conditions: Callable[[OfferedUserDomain], TrustedUserDomain],
     now: dt.datetime,
+    *,
+    replacing: Guid | None = None,
 ) -> StoredUserDomain:
-    """Trust the cluster of a file. `conditions` is asked once the file is checked; it compares the fingerprint with what
+    """Trust the cluster of a file, in the place of an earlier one where that is named. `conditions` is asked once the file is checked; it compares the fingerprint with what
     the operator knows and raises OperatorError where it is another.
     """
     offered = read_user_domain(data)
@@ -80,7 +82,7 @@ def import_tud(
     stored = StoredUserDomain(
         system_randomness().guid(), domain, offered.fingerprint if offered.signed else None, now, offered.chains
     )
-    home.configuration.add_user_domain(stored)
+    home.configuration.add_user_domain(stored, replacing=replacing)
     return stored
 
 

@@ -50,6 +50,7 @@ def tud_export(home: Path, output: Path, bare: bool) -> None:
 @click.option("--trust-sids", is_flag=True, help="SIDs in its certificates mean the accounts of our directory.")
 @click.option("--trust-federated", is_flag=True, help="Accept its accounts of type Federation.")
 @click.option("--name", help="What the list calls it. Default: the name in its certificate.")
+@click.option("--replace", "replaced", metavar="ID", help="In the place of this one, as the list names it.")
 @click.option("--fingerprint", help="What its administrator says; without it you are asked to compare.")
 @example("rmsserver tud import partner.tud --home ./cluster --domain partner.example --fingerprint 3f7c...")
 def tud_import(
@@ -60,6 +61,7 @@ def tud_import(
     trust_sids: bool,
     trust_federated: bool,
     name: str | None,
+    replaced: str | None,
     fingerprint: str | None,
 ) -> None:
     """Trust the account certificates of another cluster.
@@ -75,7 +77,8 @@ def tud_import(
         confirm(offered, fingerprint)
         return TrustedUserDomain((name or offered.name)[:200], listed, trust_sids, trust_federated)
 
-    stored = import_tud(open_home(home), read_limited(file), conditions, dt.datetime.now(dt.UTC))
+    replacing = None if replaced is None else guid_of(replaced)
+    stored = import_tud(open_home(home), read_limited(file), conditions, dt.datetime.now(dt.UTC), replacing=replacing)
     marked = "" if stored.signed_by else " (from an unsigned file)"
     click.echo(f"{stored.domain.name} is trusted with {describe(stored.domain)}{marked}: {stored.id}")
 

@@ -75,6 +75,8 @@ def test_user_domains_from_end_to_end(home: Path, partner: Path) -> None:
     assert dt.datetime.fromisoformat(row["imported"]).tzinfo is not None
     assert "unsigned" in done(home, "tud", "list")
     refused(home, *words, "--fingerprint", PARTNER.key.public.id.hex(), match="trusted already")
+    done(home, *words, "--fingerprint", PARTNER.key.public.id.hex(), "--replace", row["id"])
+    (row,) = json.loads(done(home, "tud", "list", "--json"))
     done(home, "tud", "remove", row["id"])
     assert json.loads(done(home, "tud", "list", "--json")) == []
 

@@ -124,9 +124,14 @@ class SqlConfiguration:
 
     # --- trusted user domains -------------------------------------------------------------------------------
 
-    def add_user_domain(self, domain: StoredUserDomain) -> None:
-        """Trust another cluster's account certificates. Raises OperatorError where that is so already."""
+    def add_user_domain(self, domain: StoredUserDomain, *, replacing: Guid | None = None) -> None:
+        """Trust another cluster's account certificates, in the place of an earlier row where one is named.
+
+        Raises OperatorError where they are trusted already, or there is no such row.
+        """
         with self._database.write() as connection:
+            if replacing is not None:
+                delete_user_domain(connection, replacing)
             add_user_domain(connection, domain)
             bump_version(connection)
 

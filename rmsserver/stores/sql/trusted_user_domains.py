@@ -63,7 +63,7 @@ def add_user_domain(connection: Connection, added: StoredUserDomain) -> None:
         if _ids(other.keys) & _ids(added.keys):
             raise OperatorError(
                 f"this cluster is trusted already as {other.domain.name}: "
-                f"run `rmsserver tud remove {other.id}` first to change what it is trusted with"
+                f"add --replace {other.id} to take this file in its place"
             )
     domain = added.domain
     row = {

@@ -61,9 +61,20 @@ def test_a_cluster_is_trusted_once(stored: SqlConfiguration) -> None:
     """A second file of the same cluster does not widen what the first allows."""
     stored.add_user_domain(ROW)
     again = dataclasses.replace(ROW, id=Guid("22222222-2222-4333-8444-555555555555"), domain=TrustedUserDomain("All"))
-    with pytest.raises(OperatorError, match="tud remove"):
+    with pytest.raises(OperatorError, match="--replace"):
         stored.add_user_domain(again)
     assert stored.read().user_domains == (ROW,)
+
+
+def test_in_the_place_of_another(stored: SqlConfiguration) -> None:
+    """A newer file of the same cluster takes the old one's place at once; where there is none, nothing changes."""
+    stored.add_user_domain(ROW)
+    other = dataclasses.replace(ROW, id=Guid("22222222-2222-4333-8444-555555555555"), domain=TrustedUserDomain("New"))
+    stored.add_user_domain(other, replacing=ROW.id)
+    assert stored.read().user_domains == (other,)
+    with pytest.raises(OperatorError, match="no trusted user domain"):
+        stored.add_user_domain(ROW, replacing=ROW.id)
+    assert stored.read().user_domains == (other,)
 
 
 def test_removal(stored: SqlConfiguration) -> None:
