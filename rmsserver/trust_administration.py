@@ -73,8 +73,10 @@ def import_tud(
     *,
     replacing: Guid | None = None,
 ) -> StoredUserDomain:
-    """Trust the cluster of a file, in the place of an earlier one where that is named. `conditions` is asked once the file is checked; it compares the fingerprint with what
-    the operator knows and raises OperatorError where it is another.
+    """Trust the cluster of a file, in the place of an earlier one where that is named.
+
+    `conditions` is asked once the file is checked; it compares the fingerprint with what the operator knows and raises
+    OperatorError where it is another.
     """
     offered = read_user_domain(data)
     check_foreign(offered, home.state)

@@ -162,7 +162,6 @@ def test_exports_between_clusters(home: Home, mode_1: Home) -> None:
     assert (stored.signed_by, offers[0].fingerprint) == (fingerprint, fingerprint)
     state = opened(mode_1.config.home).state
     assert [domain.name for domain in state.trusted_user_domains.values()] == ["MODE-2"]
-    assert import_tud.__doc__
 
 
 def test_an_unsigned_file_is_marked(originals: dict[CryptoMode, Path], mode_1: Home) -> None:
