@@ -28,7 +28,7 @@ def shared_file(path: str) -> Path:
     """A file under `shared`; skips the test where there is none."""
     found = _SHARED / path
     if not found.is_file():
-        pytest.skip(f"no ../shared/{path} beside the repository")
+        pytest.skip("the genuine documents are not here (../shared beside the repository)")
     return found
 
 
