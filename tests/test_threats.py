@@ -26,7 +26,7 @@ CONCERNED = frozenset(
         ("XW", range(1, 12)),
         ("W", range(1, 5)),
         ("A", range(1, 9)),
-        ("N", (1, 2, 4, 5, 6)),
+        ("N", range(1, 7)),
     )
     for number in numbers
 )

@@ -123,7 +123,7 @@ class DirectoryContract:
         assert populated.directory.directory_of(DomainAccount("X\\y", "S-1-5-21-1-1-1-1")) is None
 
     def test_N2_hostile_names(self, populated: Populated) -> None:
-        """N2: names that mean something to LDAP, SQL or nobody find nobody, and the next question is
+        """N2, N3: names that mean something to LDAP, SQL or nobody find nobody, and the next question is
         answered.
         """
         for name in HOSTILE:
