@@ -106,6 +106,14 @@ def test_L6_nested_group_and_its_end(server: DomainServer, alice: dict[str, str]
     assert opened()
 
 
+def test_an_address_among_the_proxy_addresses_counts(server: DomainServer, alice: dict[str, str], plan: Path) -> None:
+    """A file granted to alice's old address, which only `proxyAddresses` has, opens for her."""
+    words = ("--grant", "alice@old.rms.test=VIEW", "-o", "alias.ptxt")
+    done = server.client("author", "protect", plan.with_suffix(".txt").name, *words)
+    assert done.returncode == 0, done.stderr
+    assert server.client("alice", "open", "alias.ptxt", password=None, **alice).stdout == SECRET
+
+
 def test_an_outsider_is_refused(server: DomainServer, plan: Path) -> None:
     """Carol is in none of the groups."""
     done = server.client("carol", "bootstrap", "--url", server.url, "--user", "RMSTEST\\carol")
