@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# Serving processes that tests start would each fill a pool of 256 keys, for minutes of processor time: a few are enough.
+os.environ.setdefault("RMSSERVER_KEY_POOL__KEYS", "4")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
