@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from benchmark import memory, profiling, report, rounds
+from benchmark import directory, ldap_lookups, memory, profiling, report, rounds
 from benchmark.cluster import BenchmarkError, Cluster
 
 
@@ -31,8 +31,16 @@ from benchmark.cluster import BenchmarkError, Cluster
 @click.option("--memory", "memory_", is_flag=True, help="Measure memory over 50,000 licences instead.")
 @click.option("--licences", type=click.IntRange(min=200), default=memory.LICENCES, help="So many, for --memory.")
 @click.option("--profile", type=click.Choice(profiling.WORKLOADS), help="Print where the time of an operation goes.")
+@click.option("--directory", "directory_", is_flag=True, help="Compare a large directory with a small one instead.")
 def main(
-    count: int, quick: bool, as_json: bool, sign_on: str, memory_: bool, licences: int, profile: str | None
+    count: int,
+    quick: bool,
+    as_json: bool,
+    sign_on: str,
+    memory_: bool,
+    licences: int,
+    profile: str | None,
+    directory_: bool,
 ) -> None:
     """Measure a real server: a process on one core, the load on another, RSA signatures by openssl as the yardstick.
 
@@ -50,6 +58,9 @@ def main(
     sizes = rounds.QUICK if quick else rounds.Sizes()
     try:
         with tempfile.TemporaryDirectory(prefix="rmsserver-bench-") as folder:
+            if directory_:
+                _directory(Path(folder), cores[1], say, 2 if quick else count, quick, as_json)
+                return
             say("making a cluster")
             cluster = Cluster.create(Path(folder))
             with cluster.serving(cores[1]) as server:
@@ -72,6 +83,15 @@ def _speed(scene: rounds.Scene, say: rounds.Say, count: int, as_json: bool) -> N
         say(f"round {number} of {count}")
         done.append(rounds.measure(scene, number, say))
     click.echo(json.dumps(report.summary(done), indent=1) if as_json else report.table(done))
+
+
+def _directory(folder: Path, core: int, say: rounds.Say, count: int, quick: bool, as_json: bool) -> None:
+    done = directory.measure(folder, core, count, quick, say)
+    ldap = ldap_lookups.measure(count, quick, say)
+    if as_json:
+        click.echo(json.dumps(report.directory_summary(done, ldap), indent=1))
+    else:
+        click.echo(report.directory_table(done, ldap, directory.SMALL, directory.large(quick)))
 
 
 def _memory(scene: rounds.Scene, say: rounds.Say, licences: int, as_json: bool) -> None:

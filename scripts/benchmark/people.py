@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmark import envelopes
@@ -51,13 +51,14 @@ class Writer:
     policy: UsagePolicy
 
     @classmethod
-    def of(cls, author: Person, readers: list[Person]) -> Writer:
+    def of(cls, author: Person, reader: Person, grantees: Sequence[str]) -> Writer:
+        """`grantees` are addresses that may read, of people or groups; `reader` is one of them or in one."""
         low, high = 1, 200
         while high - low > 1:
             middle = (low + high) // 2
-            request = next(cls(author, _policy(author, readers, middle)).requests(readers[0]))
+            request = next(cls(author, _policy(author, grantees, middle)).requests(reader))
             low, high = (middle, high) if envelopes.body_bytes(request) <= REQUEST_BYTES else (low, middle)
-        return cls(author, _policy(author, readers, low))
+        return cls(author, _policy(author, grantees, low))
 
     def requests(self, reader: Person) -> Iterator[bytes]:
         """Without end; each has a publishing licence of its own, with the chains that Office sends."""
@@ -67,7 +68,7 @@ class Writer:
             yield envelopes.acquire_license(reader.account.chain, licenses)
 
 
-def _policy(author: Person, readers: list[Person], count: int) -> UsagePolicy:
-    names = [f"{reader.name}@example.com" for reader in readers] + [f"colleague-{i}@example.com" for i in range(count)]
+def _policy(author: Person, grantees: Sequence[str], count: int) -> UsagePolicy:
+    names = [*grantees, *(f"colleague-{i}@example.com" for i in range(count))]
     grants = [Grant.parse(f"{name}=VIEW,PRINT") for name in names]
     return policy_of_grants(author.account.email, grants, dt.datetime.now(dt.UTC), None)

@@ -7,11 +7,13 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from benchmark import directory, ldap_lookups
 from benchmark.memory import Sample
 from benchmark.rounds import Rate, Round
 
 AIMS = {"AcquireLicense, cold": 0.07, "AcquireLicense, hot": 0.15}
 LATENCY_AIM = 3.0
+DIRECTORY_AIM = 1.3
 _BUSY = 0.9
 
 
@@ -66,6 +68,48 @@ def memory_table(samples: Sequence[Sample]) -> str:
     growth = last[-1] - last[0]
     rows = [f"{s.licences:9} {s.mebibytes:8.0f} MiB" for s in samples]
     return "\n".join([" licences   memory", *rows, f"Growth over the second half: {growth:+.0f} MiB."])
+
+
+def directory_summary(rounds: Sequence[directory.Round], ldap: Sequence[ldap_lookups.Round] | str) -> dict[str, Any]:
+    """Median, smallest and largest of every figure; of LDAP the reason where there is none."""
+    cases = {
+        "groups remembered": [r.remembered for r in rounds],
+        "directory just changed": [r.changed for r in rounds],
+    }
+    return {
+        "machine": {"processor": _processor(), "python": platform.python_version()},
+        "rounds": len(rounds),
+        "large_over_small": {
+            name: {
+                "p50_ratio": _spread([c.p50 for c in comparisons]),
+                "rate_ratio_per_cpu_second": _spread([c.per_cpu_second for c in comparisons]),
+            }
+            for name, comparisons in cases.items()
+        },
+        "aim": DIRECTORY_AIM,
+        "ldap": ldap if isinstance(ldap, str) else {"cold_over_cached": _spread([r.cold_over_cached for r in ldap])},
+    }
+
+
+def directory_table(
+    rounds: Sequence[directory.Round], ldap: Sequence[ldap_lookups.Round] | str, small: int, large: int
+) -> str:
+    figures = directory_summary(rounds, ldap)
+    lines = [
+        f"Hot AcquireLicense with {large:,} users and groups, as a multiple of that with {small:,}.",
+        f"Median of {len(rounds)} rounds (smallest to largest).",
+        "",
+        f"{'':24} {'p50 latency':>24} {'per processor second':>24}",
+    ]
+    for name, case in figures["large_over_small"].items():
+        p50, rate = _text(case["p50_ratio"], 2), _text(case["rate_ratio_per_cpu_second"], 2)
+        lines.append(f"{name:24} {p50:>24} {rate:>24}")
+    lines += [f"aim: p50 at most {DIRECTORY_AIM}", ""]
+    if isinstance(ldap, str):
+        lines.append(f"LDAP lookups were not measured: {ldap}")
+    else:
+        lines.append(f"LDAP, account and groups, p50 cold / cached: {_text(figures['ldap']['cold_over_cached'], 0)}")
+    return "\n".join(lines)
 
 
 def _rates(rounds: Sequence[Round], name: str, value: Callable[[Rate], float]) -> list[float]:

@@ -76,7 +76,7 @@ class Scene:
         server.wait_for_keys()
         say("setting up an author and the readers")
         author, *people = [set_up(cluster, name) for name in ("author", *readers)]
-        writer = Writer.of(author, people)
+        writer = Writer.of(author, people[0], [f"{name}@example.com" for name in readers])
         say("signing on")
         small = envelopes.acquire_template_information()
         names = itertools.islice(itertools.cycle(readers), sizes.connections)
