@@ -82,7 +82,11 @@ class ServingProcess:
         listen = f"127.0.0.1:{self.port}"
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*_rmsserver(), "serve", "--home", str(self.home), "--listen", listen], stdout=log, stderr=log
+                [*_rmsserver(), "serve", "--home", str(self.home), "--listen", listen],
+                stdout=log,
+                stderr=log,
+                # A test run that a shell put into the background ignores SIGINT, and so would the server.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         try:
             self._wait()
