@@ -13,7 +13,7 @@ from rmsserver.errors import ArgumentNull, OnlinePublishingDisabled, Unspecified
 from rmsserver.operations import blocked_users
 from rmsserver.operations.known_servers import KnownServers
 from rmsserver.operations.online_publishing import OnlinePublishing
-from rmsserver.operations.preconditions import check_in_service, check_may_issue
+from rmsserver.operations.preconditions import check_in_service, check_may_issue, exceeds
 from rmsserver.ports import Ports
 from rmsserver.state import RequestContext, ServerState
 
@@ -60,6 +60,6 @@ def _texts(request: AcquireIssuanceLicenseRequest, state: ServerState) -> list[s
     if len(texts) != len(request.items):
         raise ArgumentNull("an item has no licence")
     limit = state.issuance_license_limit_bytes
-    if any(len(text) > limit or len(text.encode("utf-8", "surrogatepass")) > limit for text in texts):
+    if any(exceeds(text, limit) for text in texts):
         raise UnspecifiedError(f"a publishing licence is larger than {limit} bytes")
     return texts

@@ -36,10 +36,17 @@ def check_certificates(texts: Sequence[str] | None, state: ServerState) -> tuple
     if len(texts) > state.certificate_limit_count:
         raise UnspecifiedError(f"{len(texts)} certificates in one item; the limit is {state.certificate_limit_count}")
     limit = state.certificate_limit_bytes
-    # Characters first: a text of more characters than the limit has at least as many bytes.
-    if any(len(text) > limit or len(text.encode("utf-8", "surrogatepass")) > limit for text in texts):
+    if any(exceeds(text, limit) for text in texts):
         raise UnspecifiedError(f"a certificate is larger than {limit} bytes")
     return tuple(texts)
+
+
+def exceeds(text: str, limit_bytes: int) -> bool:
+    """Whether a text has more bytes of UTF-8 than `limit_bytes`."""
+    # A character has one to four bytes, so most texts need not be encoded to know.
+    return len(text) > limit_bytes or (
+        len(text) * 4 > limit_bytes and len(text.encode("utf-8", "surrogatepass")) > limit_bytes
+    )
 
 
 def check_may_issue(state: ServerState, now: dt.datetime) -> None:

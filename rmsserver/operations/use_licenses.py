@@ -19,7 +19,7 @@ from rmsserver.errors import (
 from rmsserver.operations.cross_forest import groups_elsewhere, is_elsewhere, is_unanswered
 from rmsserver.operations.known_servers import KnownServers
 from rmsserver.operations.open_license import FoundLicense, OpenedLicense, find_license, open_license
-from rmsserver.operations.preconditions import check_may_issue
+from rmsserver.operations.preconditions import check_may_issue, exceeds
 from rmsserver.operations.rights_evaluation import Reader, UsagePolicy, evaluate_rights
 from rmsserver.ports import Ports
 from rmsserver.state import AuditTrail, RequestContext, ServerState
@@ -167,17 +167,12 @@ def _version_of(guid: Guid, template: RightsTemplate | None, state: ServerState)
 
 def check_license_sizes(licenses: Sequence[str], application_data: str | None, state: ServerState) -> None:
     """[MS-RMPR] section 7, notes 41 and 43, in bytes of UTF-8 as they came. Raises UnspecifiedError."""
-    if application_data is not None and _exceeds(application_data, state.application_data_limit_bytes):
+    if application_data is not None and exceeds(application_data, state.application_data_limit_bytes):
         raise UnspecifiedError(f"ApplicationData is larger than {state.application_data_limit_bytes} bytes")
     if len(licenses) > state.certificate_limit_count:
         raise UnspecifiedError(f"{len(licenses)} documents in IssuanceLicense")
-    if any(_exceeds(text, state.issuance_license_limit_bytes) for text in licenses):
+    if any(exceeds(text, state.issuance_license_limit_bytes) for text in licenses):
         raise UnspecifiedError(f"a publishing licence is larger than {state.issuance_license_limit_bytes} bytes")
-
-
-def _exceeds(text: str, limit: int) -> bool:
-    # UTF-8 has one to three bytes for each UTF-16 unit, so most texts need not be encoded to know.
-    return len(text) > limit or (len(text) * 4 > limit and len(text.encode("utf-8", "surrogatepass")) > limit)
 
 
 def account_key(id_type: str, identity: str, email: str, aliases: Sequence[str] = ()) -> tuple[str, str]:

@@ -121,11 +121,6 @@ class Document:
             raise WrongKindError("the document is of another kind")
 
 
-def _frame_count(text: str) -> int:
-    """At least the number of BODY, SIGNATURE and XrML elements: every start tag is so spelled, and others may begin so."""
-    return sum(text.count("<" + tag) for tag in _FRAME)
-
-
 def read_range(element: Element) -> TimeRange:
     """FROM and UNTIL inside VALIDITYTIME or RANGETIME. Raises XrmlSyntaxError."""
     return TimeRange(parse_time(element.one("FROM").leaf_text()), parse_time(element.one("UNTIL").leaf_text()))
