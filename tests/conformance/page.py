@@ -12,12 +12,13 @@ from tests.conformance.marks import Proofs
 HEAD = """# Conformance
 
 Every MUST and SHOULD that binds a server in [MS-RMPR], [MS-RMSI] and [MS-RMPRS], chapters 2 and 3, by section, in our own
-words: with the tests that prove it, or with words of its line in [divergences.md](divergences.md). Requirements that bind clients
-alone are not listed.
+words: with the tests that prove it, or with words of its line in [divergences.md](divergences.md). What binds clients alone
+is not listed.
 
-Made by `scripts/conformance --write` from `@conforms` marks in the tests and from `tests/conformance/requirements/`; do not edit.
-`scripts/test` checks that nothing is missing and that this page is the current one. With the specifications at hand,
-`scripts/conformance --specifications DIRECTORY` also holds the list against their text: every keyword is there, with its level.
+Made by `scripts/conformance --write` from the marks `@conforms` in the tests and from `tests/conformance/requirements/`;
+do not edit. `scripts/test` checks that nothing is missing and that this page is the current one. With the specifications
+at hand, `scripts/conformance --specifications DIRECTORY` also holds the list against their text: each keyword is there,
+with its level.
 """
 
 
