@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from benchmark import directory, ldap_lookups, memory, profiling, report, rounds
+from benchmark import batches, directory, ldap_lookups, memory, profiling, report, rounds
 from benchmark.cluster import BenchmarkError, Cluster
 
 
@@ -32,6 +32,7 @@ from benchmark.cluster import BenchmarkError, Cluster
 @click.option("--licences", type=click.IntRange(min=200), default=memory.LICENCES, help="So many, for --memory.")
 @click.option("--profile", type=click.Choice(profiling.WORKLOADS), help="Print where the time of an operation goes.")
 @click.option("--directory", "directory_", is_flag=True, help="Compare a large directory with a small one instead.")
+@click.option("--batch", is_flag=True, help="Measure requests of 1 to 100 items, and pre-licensing, instead.")
 def main(
     count: int,
     quick: bool,
@@ -41,6 +42,7 @@ def main(
     licences: int,
     profile: str | None,
     directory_: bool,
+    batch: bool,
 ) -> None:
     """Measure a real server: a process on one core, the load on another, RSA signatures by openssl as the yardstick.
 
@@ -60,6 +62,9 @@ def main(
         with tempfile.TemporaryDirectory(prefix="rmsserver-bench-") as folder:
             if directory_:
                 _directory(Path(folder), cores[1], say, 2 if quick else count, quick, as_json)
+                return
+            if batch:
+                _batch(Path(folder), cores[1], say, 2 if quick else count, quick, as_json)
                 return
             say("making a cluster")
             cluster = Cluster.create(Path(folder))
@@ -92,6 +97,11 @@ def _directory(folder: Path, core: int, say: rounds.Say, count: int, quick: bool
         click.echo(json.dumps(report.directory_summary(done, ldap), indent=1))
     else:
         click.echo(report.directory_table(done, ldap, directory.SMALL, directory.large(quick)))
+
+
+def _batch(folder: Path, core: int, say: rounds.Say, count: int, quick: bool, as_json: bool) -> None:
+    done = batches.measure(folder, core, count, quick, say)
+    click.echo(json.dumps(report.batch_summary(done), indent=1) if as_json else report.batch_table(done))
 
 
 def _memory(scene: rounds.Scene, say: rounds.Say, licences: int, as_json: bool) -> None:

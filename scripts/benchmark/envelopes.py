@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 _SERVICES = {
     "AcquireLicense": ("LicensingService", "licensing/license.asmx"),
+    "AcquirePreLicense": ("LicensingService", "licensing/license.asmx"),
     "Certify": ("CertificationService", "certification/certification.asmx"),
     "GetClientLicensorCert": ("PublishingService", "licensing/publish.asmx"),
     "AcquireTemplateInformation": ("TemplateDistributionService", "licensing/TemplateDistribution.asmx"),
@@ -14,9 +15,20 @@ _AGENT = "MSIPC;version=1.0.4349.3;AppName=WINWORD.EXE;AppVersion=16.0;AppArch=x
 
 
 def acquire_license(racs: Sequence[str], licenses: Sequence[str]) -> bytes:
-    chains = f"<LicenseeCerts>{_chain(racs)}</LicenseeCerts><IssuanceLicense>{_chain(licenses)}</IssuanceLicense>"
-    item = f"<AcquireLicenseParams>{chains}<ApplicationData/></AcquireLicenseParams>"
-    return _request("AcquireLicense", f"<RequestParams>{item}</RequestParams>")
+    return _request("AcquireLicense", f"<RequestParams>{_license_item(racs, licenses)}</RequestParams>")
+
+
+def acquire_licenses(racs: Sequence[str], batch: Iterable[Sequence[str]]) -> bytes:
+    """A batch; an empty licence stands for the one before it."""
+    items = "".join(_license_item(racs, licenses) for licenses in batch)
+    return _request("AcquireLicense", f"<RequestParams>{items}</RequestParams>", version="1.1.0.0")
+
+
+def acquire_pre_license(identities: Iterable[str], licenses: Sequence[str]) -> bytes:
+    strings = "".join(f"<string>{identity}</string>" for identity in identities)
+    chains = f"<LicenseeIdentities>{strings}</LicenseeIdentities><IssuanceLicense>{_chain(licenses)}</IssuanceLicense>"
+    item = f"<AcquirePreLicenseParams>{chains}</AcquirePreLicenseParams>"
+    return _request("AcquirePreLicense", f"<RequestParams>{item}</RequestParams>")
 
 
 def certify(machine_chain: Sequence[str]) -> bytes:
@@ -43,14 +55,20 @@ def with_authorization(request: bytes, value: str) -> bytes:
     return line + b"\r\nAuthorization: " + value.encode() + b"\r\n" + rest
 
 
+def _license_item(racs: Sequence[str], licenses: Sequence[str]) -> str:
+    issued = f"<IssuanceLicense>{_chain(licenses)}</IssuanceLicense>" if licenses else ""
+    certificates = f"<LicenseeCerts>{_chain(racs)}</LicenseeCerts>"
+    return f"<AcquireLicenseParams>{certificates}{issued}<ApplicationData/></AcquireLicenseParams>"
+
+
 def _chain(texts: Iterable[str]) -> str:
     return "".join(f"<Certificate>{text}</Certificate>" for text in texts)
 
 
-def _request(operation: str, parameters: str) -> bytes:
+def _request(operation: str, parameters: str, version: str = "1.0.0.0") -> bytes:
     service, path = _SERVICES[operation]
     namespace = f"http://microsoft.com/DRM/{service}"
-    versions = "<MinimumVersion>1.0.0.0</MinimumVersion><MaximumVersion>1.0.0.0</MaximumVersion>"
+    versions = f"<MinimumVersion>1.0.0.0</MinimumVersion><MaximumVersion>{version}</MaximumVersion>"
     body = (
         '<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" '
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema">'

@@ -60,12 +60,20 @@ class Writer:
             low, high = (middle, high) if envelopes.body_bytes(request) <= REQUEST_BYTES else (low, middle)
         return cls(author, _policy(author, grantees, low))
 
+    @classmethod
+    def brief(cls, author: Person, grantee: str) -> Writer:
+        """Of small licences: one address may read."""
+        return cls(author, _policy(author, [grantee], 0))
+
     def requests(self, reader: Person) -> Iterator[bytes]:
         """Without end; each has a publishing licence of its own, with the chains that Office sends."""
+        return (envelopes.acquire_license(reader.account.chain, licenses) for licenses in self.licenses())
+
+    def licenses(self) -> Iterator[tuple[str, ...]]:
+        """New publishing licences without end."""
         while True:
             content, now = new_content_key(ContentCipher.CBC4K), dt.datetime.now(dt.UTC)
-            licenses = publish_offline(self.policy, content, self.author.account, self.author.licensor, now)
-            yield envelopes.acquire_license(reader.account.chain, licenses)
+            yield publish_offline(self.policy, content, self.author.account, self.author.licensor, now)
 
 
 def _policy(author: Person, grantees: Sequence[str], count: int) -> UsagePolicy:

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmark import directory, ldap_lookups
+from benchmark import batches, directory, ldap_lookups
 from benchmark.memory import Sample
 from benchmark.rounds import Rate, Round
 
@@ -109,6 +109,40 @@ def directory_table(
         lines.append(f"LDAP lookups were not measured: {ldap}")
     else:
         lines.append(f"LDAP, account and groups, p50 cold / cached: {_text(figures['ldap']['cold_over_cached'], 0)}")
+    return "\n".join(lines)
+
+
+def batch_summary(rounds: Sequence[batches.Round]) -> dict[str, Any]:
+    """Median, smallest and largest: items per processor second over signatures by items in a request, and the slope."""
+    return {
+        "machine": {"processor": _processor(), "python": platform.python_version()},
+        "rounds": len(rounds),
+        "operations": {
+            name: {
+                "ratio_per_cpu_second": {
+                    length: _spread([r[name].per_cpu_second[length] for r in rounds]) for length in batches.LENGTHS
+                },
+                "slope": _spread([r[name].slope for r in rounds]),
+            }
+            for name in rounds[0]
+        },
+    }
+
+
+def batch_table(rounds: Sequence[batches.Round]) -> str:
+    """The same for people."""
+    operations = batch_summary(rounds)["operations"]
+    lines = [
+        "Items (licences) per second of the server's processor time, over signatures per second of openssl's.",
+        f"Median of {len(rounds)} rounds.",
+        "",
+        "items in a request   " + "".join(f"{name:>22}" for name in operations),
+    ]
+    for length in batches.LENGTHS:
+        figures = [operation["ratio_per_cpu_second"][length]["median"] for operation in operations.values()]
+        lines.append(f"{length:18}   " + "".join(f"{figure:22.3f}" for figure in figures))
+    lines += ["", "What one more item costs, as a multiple of a request with one (smallest to largest):"]
+    lines += [f"{name:22} {_text(operation['slope'], 2)}" for name, operation in operations.items()]
     return "\n".join(lines)
 
 
