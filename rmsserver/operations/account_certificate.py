@@ -5,8 +5,9 @@ Rules, in the order of the faults:
    above it must close as a chain, each with the parent at its position. Callers may send the leaf alone (wire facts 5).
 2. It is trusted by the exact key of its issuer. No chain makes an issuer trusted (threat L9). Where that is another
    cluster's, its trusted user domain must cover the address, and federated accounts (state.TrustedUserDomain).
-3. VALIDITYTIME has begun and is not over; key and hash are of the cluster's mode; its key is not excluded; its security
-   processor is not excluded (rulings 26); federated accounts only where federation is on (rulings 27).
+3. VALIDITYTIME, also of what was sent above it, has begun and is not over; key and hash are of the cluster's mode; its key
+   is not excluded; its security processor is not excluded (rulings 26); federated accounts only where federation is on
+   (rulings 27).
 4. Where the administrator asks for it, it is the caller's own (threat L5).
 
 Only the outcome of rule 1 is ever remembered; the others are checked each time.
@@ -46,6 +47,7 @@ from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.rac import ACCOUNT_CERTIFICATE, RightsAccountCertificate
 from rmsserver.xrml.spc import repository_version
+from rmsserver.xrml.values import TimeRange
 
 FEDERATED = "Federation"
 _ACCOUNT_TYPES = ("Windows", FEDERATED, "Passport")
@@ -65,6 +67,8 @@ class VerifiedSignatures:
     """A remembered outcome of rule 1, good for exactly the texts whose hash is its key."""
 
     rac: RightsAccountCertificate
+    validities: tuple[TimeRange, ...]
+    """VALIDITYTIME of the RAC and of whatever stood above it, as far as they have one."""
 
     @property
     def weight_bytes(self) -> int:
@@ -92,15 +96,16 @@ def verify_account_certificate(
     key = _fingerprint(chain)
     found = verified.get(key) if verified is not None else None
     remembered = isinstance(found, VerifiedSignatures)
-    rac = found.rac if isinstance(found, VerifiedSignatures) else _verify_signatures(chain, state)
+    signatures = found if isinstance(found, VerifiedSignatures) else _verify_signatures(chain, state)
+    rac = signatures.rac
     _note(rac, caller)
     if rac.issuer.public_key.id not in state.trusted_rac_issuers:
         raise UntrustedPersonaCert("the RAC's issuer is not among the trusted keys")
     _check_user_domain(rac, state)
     if verified is not None and not remembered:
         # Only now: a stranger cannot fill the cache with certificates of his own making.
-        verified.put(key, VerifiedSignatures(rac))
-    _check_time(rac, now)
+        verified.put(key, signatures)
+    _check_time(signatures.validities, now)
     _check_mode(rac, state.cryptographic_mode)
     if rac.principal.public_key.id in state.excluded_racs:
         raise DrmacIsExcluded
@@ -119,7 +124,7 @@ def _fingerprint(chain: Sequence[str]) -> bytes:
     return whole.digest()
 
 
-def _verify_signatures(chain: Sequence[str], state: ServerState) -> RightsAccountCertificate:
+def _verify_signatures(chain: Sequence[str], state: ServerState) -> VerifiedSignatures:
     try:
         rac, issuers = _read_chain(chain, state)
         child: Document = rac
@@ -127,11 +132,12 @@ def _verify_signatures(chain: Sequence[str], state: ServerState) -> RightsAccoun
             issuer.issued(child)
             child = issuer
         child.verify()
+        validities = tuple(found.validity for found in (rac, *issuers) if found.validity is not None)
     except XrmlError as error:
         raise next(name for kind, name in _WIRE_NAMES if isinstance(error, kind))(str(error)) from None
     if rac.account[0] not in _ACCOUNT_TYPES or not rac.account[1]:
         raise UnexpectedPersonaCert("the RAC's account has an unknown type of ID")
-    return rac
+    return VerifiedSignatures(rac, validities)
 
 
 def _read_chain(
@@ -181,10 +187,13 @@ def _check_user_domain(rac: RightsAccountCertificate, state: ServerState) -> Non
         raise UntrustedPersonaCert(f"the trusted user domain {domain.name} is not trusted with federated accounts")
 
 
-def _check_time(rac: RightsAccountCertificate, now: dt.datetime) -> None:
-    if rac.validity is not None and now not in rac.validity:
-        start, end = rac.validity
-        raise InvalidPersonaCertTime(f"the RAC is valid from {start:%Y-%m-%d %H:%M} until {end:%Y-%m-%d %H:%M} UTC")
+def _check_time(validities: Sequence[TimeRange], now: dt.datetime) -> None:
+    """2.2.9.1.2."""
+    for start, end in validities:
+        if not start <= now < end:
+            raise InvalidPersonaCertTime(
+                f"the RAC or what it stands under is valid from {start:%Y-%m-%d %H:%M} until {end:%Y-%m-%d %H:%M} UTC"
+            )
 
 
 def _check_mode(rac: RightsAccountCertificate, mode: CryptoMode) -> None:

@@ -55,7 +55,7 @@ def certify(
     check_in_service(state)
     check_certifies(state)
     _check_authenticated(caller, state)
-    machine = verify_machine_chain(check_certificates(request.machine_chain, state), state)
+    machine = verify_machine_chain(check_certificates(request.machine_chain, state), state, now)
     caller.trail.note("machine", machine.principal.object.id)
     caller.trail.note("security_processor", machine.principal.levels["Repository"])
     subject = _subject(caller, ports)

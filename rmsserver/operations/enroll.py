@@ -71,15 +71,18 @@ def enroll(
 
 
 def _enrollee(sent: EnrolleeKey, information: EnrolleeInformation, state: ServerState) -> Enrollee:
-    """Only the version is looked at (3.6.4.1.4.6); of the rest, what can stand in a certificate does."""
+    """Only the version is looked at (3.6.4.1.4.6); SKU and URL stand in the certificate where they can.
+
+    The name does not: only a self-enrolled server's certificate has one (2.2.9.3.3).
+    """
     key, guid = read_enrollee_key(sent, state)
     version, url = information.version or "", information.url or ""
     if not version:
         raise ArgumentNull("the version is missing")
     if not is_writable(version):
         raise Argument("the version cannot stand in a certificate")
-    sku, name = (text if text and is_writable(text) else None for text in (information.sku, information.name))
-    return Enrollee(key, guid, version, sku, name, url if is_url(url) else None)
+    sku = information.sku if information.sku and is_writable(information.sku) else None
+    return Enrollee(key, guid, version, sku, None, url if is_url(url) else None)
 
 
 def _conditions(revocation: RevocationInformation, service: Licensor) -> str:

@@ -5,7 +5,7 @@ Rules, in the order of the faults:
 2. Key lengths and hashes of every certificate are of the cluster's mode (3.1.4.7, threat L11), and the machine's key is
    none that others can factor (threat C8).
 3. Every link is verified with the parent at its position (threat L8), and the first or second issuer is a trusted SPC
-   issuer, or the whole chain closes at a listed root.
+   issuer, or the whole chain closes at a listed root. None is used outside its VALIDITYTIME, where it has one.
 4. The security processor is not excluded.
 
 The mode comes before the trust: a machine of the other mode stands under another hierarchy, and its client learns from
@@ -14,6 +14,7 @@ the name of this fault that it has to activate again.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from rmsserver.errors import (
@@ -23,7 +24,13 @@ from rmsserver.errors import (
     VerifyMachineCertificateChainFailed,
 )
 from rmsserver.state import ServerState
-from rmsserver.xrml.chain import MachineChain, check_machine_modes, close_machine_chain, read_machine_chain
+from rmsserver.xrml.chain import (
+    MachineChain,
+    check_machine_modes,
+    check_validity,
+    close_machine_chain,
+    read_machine_chain,
+)
 from rmsserver.xrml.errors import UnsupportedCryptographyError, XrmlError
 from rmsserver.xrml.spc import SecurityProcessorCertificate
 
@@ -33,7 +40,7 @@ _WIRE_NAMES: tuple[tuple[type[XrmlError], type[RmsError]], ...] = (
 )
 
 
-def verify_machine_chain(chain: Sequence[str], state: ServerState) -> SecurityProcessorCertificate:
+def verify_machine_chain(chain: Sequence[str], state: ServerState, now: dt.datetime) -> SecurityProcessorCertificate:
     """The SPC of `chain` (surface texts, leaf first, within the limits of `check_certificates`).
 
     Raises VerifyMachineCertificateChainFailed, UnsupportedCryptographicSet or BlackBoxIsInvalid.
@@ -42,6 +49,7 @@ def verify_machine_chain(chain: Sequence[str], state: ServerState) -> SecurityPr
         machine = _read_chain(chain, state)
         check_machine_modes(machine, state.cryptographic_mode)
         close_machine_chain(machine, state.trusted_machine_issuers, state.machine_roots)
+        check_validity((machine.spc, *machine.issuers), now)
     except XrmlError as error:
         raise next(name for kind, name in _WIRE_NAMES if isinstance(error, kind))(str(error)) from None
     _check_security_processor(machine.spc, state)

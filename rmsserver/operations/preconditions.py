@@ -55,7 +55,7 @@ def check_may_issue(state: ServerState, now: dt.datetime) -> None:
 
 
 def check_licensor(licensor: Licensor, what: str, now: dt.datetime) -> None:
-    """Now is within the certificate's ISSUE range, and after the certificate itself was issued (threat K4).
+    """Now is within the certificate's ISSUE range and VALIDITYTIME, and after it was issued itself (threat K4).
 
     Raises UnspecifiedError, whose detail says which clock and which range, and logs the same line: nothing is issued that
     nobody would accept.
@@ -63,6 +63,8 @@ def check_licensor(licensor: Licensor, what: str, now: dt.datetime) -> None:
     certificate = licensor.certificate
     start, end = certificate.issuance
     start = max(start, certificate.issued_time)
+    if certificate.validity is not None:
+        start, end = max(start, certificate.validity.start), min(end, certificate.validity.end)
     if not start <= now < end:
         detail = (
             f"nothing is issued: the clock says {now:%Y-%m-%d %H:%M} UTC, and the {what} issues from "

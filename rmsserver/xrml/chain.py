@@ -6,7 +6,8 @@ Rules of this module:
 2. RACs and publishing licences are trusted by the exact key of their issuer, never by reaching a root (threat L9).
 3. The leaf of a publishing licence chain is the only document of its kind among those sent; what else is sent serves
    only to find the CLC that signed it.
-4. RANGETIME is compared with the ISSUEDTIME of what was issued, never with now (wire facts 6).
+4. RANGETIME is compared with the ISSUEDTIME of what was issued, never with now; VALIDITYTIME, which issuing certificates
+   seldom have, is compared with now (wire facts 6, 2.2.9.1.2).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rmsserver.xrml.clc import LICENSOR_CERTIFICATE, ClientLicensorCertificate
@@ -91,6 +92,12 @@ def _is_machine_hierarchy(issuers: Sequence[IssuingCertificate]) -> bool:
     kinds = tuple(issuer.kind for issuer in issuers)
     names = tuple((issuer.principal.object.name or "").replace(" ISV ", " Production ") for issuer in issuers)
     return (kinds, names) in (_MACHINE_HIERARCHY, _MACHINE_HIERARCHY_VERSION_1)
+
+
+def check_validity(documents: Iterable[Document], now: dt.datetime) -> None:
+    """Outside its VALIDITYTIME, where it has one, a certificate is invalid (2.2.9.1.2). Raises ValidityError."""
+    if any(document.validity is not None and now not in document.validity for document in documents):
+        raise ValidityError("a certificate is used outside its VALIDITYTIME")
 
 
 def check_machine_modes(chain: MachineChain, mode: CryptoMode) -> None:

@@ -67,17 +67,21 @@ class IssuingCertificate(Document):
         return self.principal.inner_surface
 
     def _check(self) -> None:
-        _ = self.kind, self.issuance, self.issued_time, self.principal.public_key, self.issuer.public_key
+        _ = self.kind, self.issuance, self.issued_time, self.principal.public_key, self.issuer.public_key, self.validity
         if self.signature is None:
             raise XrmlSyntaxError("SIGNATURE is missing")
 
     def issued(self, child: Document, *, tolerance: dt.timedelta = dt.timedelta()) -> None:
         """Verify that this certificate issued `child`: same object and key, range, signature.
 
-        Raises ChainError, ValidityError or SignatureError.
+        The type of the object counts where `child` issues itself, with its letter case (2.2.9.3.2); that of an SPC's issuer
+        is to be ignored (3.3.4.1). Raises ChainError, ValidityError or SignatureError.
         """
-        if child.issuer.key != self.principal.public_key or not child.issuer.object.same_identity(
-            self.principal.object
+        named, own = child.issuer, self.principal
+        if (
+            named.key != own.public_key
+            or not named.object.same_identity(own.object)
+            or (isinstance(child, IssuingCertificate) and named.object.type != own.object.type)
         ):
             raise ChainError("the issuer of a certificate is not the principal of its parent")
         if child.issued_time not in self.issuance.widened(tolerance):

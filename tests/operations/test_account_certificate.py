@@ -21,10 +21,10 @@ from rmsserver.errors import (
 from rmsserver.operations.account_certificate import verify_account_certificate
 from rmsserver.state import AuthenticationType, FederatedAccount, RequestContext
 from rmsserver.stores.license_cache import BoundedLicenseCache
-from rmsserver.xrml.document import signed_document
+from rmsserver.xrml.document import range_xml, signed_document
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.values import TimeRange, Version
-from tests.cluster import DAY, NOW, Account, Cluster, server_hierarchy
+from tests.cluster import DAY, NOW, Account, Cluster, key, server_hierarchy
 from tests.shared import genuine
 
 READER = "reader@example.com"
@@ -170,6 +170,18 @@ def test_validity_is_compared_with_now(mode_2: Cluster, offset: dt.timedelta, ac
         verify(mode_2, chain)
     else:
         refused(mode_2, chain, InvalidPersonaCertTime)
+
+
+def test_validity_above_the_rac_is_compared_with_now(mode_2: Cluster) -> None:
+    """An SLC with a VALIDITYTIME makes nothing valid outside it, remembered or not."""
+    account, licensor, cache = mode_2.account(READER), mode_2.state.licensor, BoundedLicenseCache()
+    validity = range_xml("VALIDITYTIME", TimeRange(NOW - DAY, NOW + DAY))
+    body = licensor.certificate.body.surface.replace("</ISSUEDTIME>", f"</ISSUEDTIME>{validity}")
+    chain = (account.chain[0], signed_document(body, key("example service", 2048), mode_2.mode), *account.chain[2:])
+    for _ in range(2):
+        verify_account_certificate(chain, mode_2.caller(READER), mode_2.state, NOW, verified=cache)
+        with pytest.raises(InvalidPersonaCertTime):
+            verify_account_certificate(chain, mode_2.caller(READER), mode_2.state, NOW + DAY, verified=cache)
 
 
 def test_rac_without_validity_is_accepted(mode_2: Cluster) -> None:

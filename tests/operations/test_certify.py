@@ -26,7 +26,7 @@ from rmsserver.ports import Ports, PortUnavailable
 from rmsserver.state import AuthenticationType, FederatedAccount, RequestContext
 from rmsserver.xrml import surface
 from rmsserver.xrml.chain import close_server_chain
-from rmsserver.xrml.document import signed_document
+from rmsserver.xrml.document import range_xml, signed_document
 from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import PrivateKey, PublicKey
 from rmsserver.xrml.rac import RightsAccountCertificate
@@ -431,6 +431,30 @@ def test_C8_other_exponents_are_refused(mode_2: Cluster, exponent: str) -> None:
     refused(mode_2, VerifyMachineCertificateChainFailed, (text, *machine.chain[1:]))
 
 
+@pytest.mark.parametrize(
+    ("begins", "accepted"), [(dt.timedelta(), True), (-DAY, True), (dt.timedelta(minutes=1), False), (-2 * DAY, False)]
+)
+def test_validity_of_machine_certificates_is_compared_with_now(
+    mode_2: Cluster, begins: dt.timedelta, accepted: bool
+) -> None:
+    """VALIDITYTIME, of the SPC or its issuer: from its first minute on, no longer in its last."""
+    validity = range_xml("VALIDITYTIME", TimeRange(NOW + begins, NOW + begins + 2 * DAY))
+    machine, issuer = mode_2.machine(), mode_2.machines.licensor
+    above = key("example machine authority", mode_2.mode.rsa_bits)
+    spc = signed_document(_with_validity(machine.chain[0], validity), issuer.key, mode_2.mode)
+    parent = signed_document(_with_validity(machine.chain[1], validity), above, mode_2.mode)
+    for chain in ((spc, *machine.chain[1:]), (machine.chain[0], parent, *machine.chain[2:])):
+        if accepted:
+            ask(mode_2, chain)
+        else:
+            refused(mode_2, VerifyMachineCertificateChainFailed, chain)
+
+
+def _with_validity(text: str, validity: str) -> str:
+    """BODY of a certificate, with a VALIDITYTIME that it had not."""
+    return text[text.index("<BODY") : text.index("<SIGNATURE>")].replace("</ISSUEDTIME>", f"</ISSUEDTIME>{validity}")
+
+
 def test_excluded_security_processor_is_refused(mode_2: Cluster) -> None:
     """spcExclusionPolicy compares the number at the end of the Repository level."""
     chain = mode_2.machine(repository="A repository 6.1.7600.16385").chain
@@ -459,6 +483,17 @@ def test_K4_expired_server_certificate_issues_nothing(mode_2: Cluster) -> None:
     refused(mode_2, UnspecifiedError, ports=ports, now=dt.datetime(2300, 1, 1, tzinfo=dt.UTC))
     assert ports.user_keys.get(mode_2.sid(AUTHOR), 2048) is None
     ask(cluster, ports=ports, now=NOW - dt.timedelta(minutes=1))
+
+
+def test_K4_validity_of_the_server_certificate_counts_as_well(mode_2: Cluster) -> None:
+    """K4: an SLC with a VALIDITYTIME, as other servers may have one, issues nothing outside it."""
+    own = mode_2.state.licensor
+    validity = range_xml("VALIDITYTIME", TimeRange(NOW - DAY, NOW))
+    text = signed_document(_with_validity(own.chain[0], validity), key("example service", 2048), mode_2.mode)
+    licensor = dataclasses.replace(own, certificate=IssuingCertificate.read(text), chain=(text, *own.chain[1:]))
+    cluster = mode_2.with_state(licensor=licensor)
+    refused(cluster, UnspecifiedError)
+    ask(cluster, now=NOW - dt.timedelta(minutes=1))
 
 
 def test_K4_the_detail_names_clock_and_range(mode_2: Cluster) -> None:

@@ -62,7 +62,10 @@ def test_four_certificates(enrolling: Cluster) -> None:
 
 
 def test_what_the_service_ignores(enrolling: Cluster) -> None:
-    """3.6.4.1.4.6: all but the version; what cannot stand in a certificate is left out."""
+    """3.6.4.1.4.6: all but the version. What cannot stand in a certificate is left out, and the name always (2.2.9.3.3)."""
+    slc = IssuingCertificate.read(ask(enrolling)[0])
+    assert slc.principal.levels == {"Server-Version": "6.3.0.0", "Server-SKU": "RMS 2.0"}
+    assert (slc.principal.object.name, slc.principal.object.address("URL")) == (None, "HTTP://branch.example.com/_wmcs")
     slc = IssuingCertificate.read(ask(enrolling, information=EnrolleeInformation("\x00", "1.0", None, "no URL"))[0])
     assert slc.principal.levels == {"Server-Version": "1.0"}
     assert (slc.principal.object.name, slc.principal.object.address("URL")) == (None, None)

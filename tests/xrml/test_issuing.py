@@ -7,6 +7,7 @@ import pytest
 from rmsserver.xrml.errors import ChainError, WrongKindError, XrmlSyntaxError
 from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind, server_object_xml
 from rmsserver.xrml.rac import RightsAccountCertificate
+from rmsserver.xrml.spc import SecurityProcessorCertificate
 from tests.xrml.hierarchy import ISSUANCE, NOW, Hierarchy, guid
 
 
@@ -61,6 +62,18 @@ def test_the_parent_is_the_one_named(mode1: Hierarchy) -> None:
     slc.issued(RightsAccountCertificate.read(mode1.respelled("rac", object_id, object_id.strip("{}"))))
     with pytest.raises(ChainError):
         IssuingCertificate.read(mode1.ca).issued(RightsAccountCertificate.read(mode1.rac))
+
+
+def test_types_of_issuers_have_their_letter_case(mode1: Hierarchy) -> None:
+    """2.2.9.3.2; what an SPC says of its issuer's type is ignored (3.3.4.1)."""
+    ca, issuer = IssuingCertificate.read(mode1.ca), IssuingCertificate.read(mode1.spc_issuer)
+    spelled = mode1.respelled("slc", '<ISSUER><OBJECT type="DRM-C', '<ISSUER><OBJECT type="drm-C')
+    with pytest.raises(ChainError):
+        ca.issued(IssuingCertificate.read(spelled))
+    with pytest.raises(WrongKindError):
+        IssuingCertificate.read(mode1.respelled("slc", "MS-DRM-Server", "ms-drm-server"))
+    ignored = mode1.respelled("spc", '<ISSUER><OBJECT type="MS-DRM-Desktop', '<ISSUER><OBJECT type="ms-DRM-Desktop')
+    issuer.issued(SecurityProcessorCertificate.read(ignored))
 
 
 def test_N4_names_are_escaped() -> None:
