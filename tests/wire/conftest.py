@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from twisted.python.threadpool import ThreadPool
 
 from rmsserver.auth.policy import AccessPolicy
@@ -17,6 +18,8 @@ from rmsserver.state import RequestContext
 from rmsserver.web.health import Metrics
 from rmsserver.web.machine_certificate import MachineCertificateEndpoint
 from rmsserver.web.site import WebParts
+from rmsserver.web.tls import Tls
+from tests.auth.federation.partner import certificate, pem, rsa_key
 from tests.http_server import NamedSignOn, RunningServer
 from tests.soap_messages import Served
 
@@ -70,3 +73,14 @@ def wire_server() -> Iterator[WireServer]:
 @pytest.fixture
 def http(wire_server: WireServer) -> RunningServer:
     return wire_server.http
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """A server's key and certificate, signed by nobody else."""
+    folder, key = tmp_path_factory.mktemp("tls"), rsa_key(3)
+    (folder / "server.pem").write_bytes(pem(certificate(key)))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return Tls.load(folder / "server.pem", folder / "key.pem")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
 from rmsserver.auth.federation.seen_tokens import MemorySeenTokens
@@ -21,7 +20,7 @@ from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.rights import Right
 from rmsserver.xrml.use_license import UseLicense
-from tests.auth.federation.partner import EMAIL, MINUTE, SIGN_IN_URL, Partner, certificate, form, pem, response, rsa_key
+from tests.auth.federation.partner import EMAIL, MINUTE, SIGN_IN_URL, Partner, form, response, rsa_key
 from tests.cluster import NOW, grantee, make_cluster
 from tests.http_server import Response, request
 from tests.soap_messages import LICENSING, envelope
@@ -34,16 +33,6 @@ CERTIFY = "/_wmcs/certificationexternal/certification.asmx"
 EXTERNAL = sorted(path for path, route in ROUTES.items() if is_external(route))
 FORM = "application/x-www-form-urlencoded"
 _numbers = iter(range(10_000))
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    folder, key = tmp_path_factory.mktemp("tls"), rsa_key(3)
-    (folder / "server.pem").write_bytes(pem(certificate(key)))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return Tls.load(folder / "server.pem", folder / "key.pem")
 
 
 def serving(tls: Tls | None, **changes: object) -> RealServer:
