@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import click
 
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.template_options import TemplateOptions, localized_names, template_options
 from rmsserver.cli.written_files import read_limited, write_new
 from rmsserver.errors import OperatorError
-from rmsserver.operations.admin.revocation import foreign_revocation_point, read_signer
 from rmsserver.operations.admin.signed_exports import check_fingerprint
 from rmsserver.operations.admin.template_files import read_templates, write_bare, write_package
 from rmsserver.operations.admin.templates import (
@@ -23,15 +24,13 @@ from rmsserver.operations.admin.templates import (
     import_template,
     list_templates,
 )
-from rmsserver.operations.revocation_list import own_revocation_point
 from rmsserver.state import ServerState
 from rmsserver.stores.memory import system_randomness
+from rmsserver.stores.sql.configuration import StoredTemplate
 from rmsserver.trust_administration import management_identity
 from rmsserver.xrml.errors import XrmlSyntaxError
-from rmsserver.xrml.revocation import RevocationPoint
-from rmsserver.xrml.rights import ANYONE, NO_CONDITIONS, THE_OWNER, ApplicationData, Grantee, Right, TimeConditions
-from rmsserver.xrml.template import LocalizedName, RightsTemplate
-from rmsserver.xrml.values import Guid, TimeRange, parse_time
+from rmsserver.xrml.template import RightsTemplate
+from rmsserver.xrml.values import Guid
 
 _guid = click.argument("guid")
 
@@ -44,78 +43,40 @@ def template() -> None:
 
 @template.command("add")
 @home_option
-@click.option(
-    "--name", "names", multiple=True, required=True, metavar="[LCID:]NAME", help="Name; repeat for languages."
-)
-@click.option("--description", "descriptions", multiple=True, metavar="[LCID:]TEXT", help="Description, by language.")
-@click.option(
-    "--grant",
-    "grants",
-    multiple=True,
-    required=True,
-    metavar="WHO=RIGHT,...",
-    help="WHO is an e-mail address of a user or group, or Anyone, or Owner. May be repeated.",
-)
-@click.option("--until", metavar="YYYY-MM-DDTHH:MM", help="Documents can be opened until then (UTC).")
-@click.option("--days", type=click.IntRange(1, 999_999), help="Documents can be opened for so many days.")
-@click.option(
-    "--license-days", type=click.IntRange(1, 999_999), help="A use licence must be renewed after so many days."
-)
-@click.option("--rights-request", metavar="URL", help="Where readers ask for more rights: mailto:x@y or a web address.")
-@click.option("--no-cache", is_flag=True, help="Clients must not keep use licences (NOLICCACHE).")
-@click.option("--viewer", is_flag=True, help="Documents may be viewed in a browser (VIEWER).")
-@click.option("--data", "data", multiple=True, metavar="NAME=VALUE", help="Further application data; may be repeated.")
-@click.option("--no-owner", is_flag=True, help="Do not grant the author full control.")
-@click.option("--revocation", metavar="URL", help="Clients need the revocation list there, or `own`: this cluster's.")
-@click.option(
-    "--revocation-key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Who signs that list: a public key in PEM, or an XrML document by its issuer. Default: this cluster.",
-)
-@click.option(
-    "--revocation-days", type=click.IntRange(1, 3650), default=1, show_default=True, help="How old it may be."
-)
-@click.option("--replace", "replaced", metavar="GUID", help="Make a new version of this template.")
+@template_options(change=False)
 @json_option
 @example('rmsserver template add --home ./cluster --name "Staff only" --grant staff@example.com=VIEW,PRINT')
-def template_add(
-    home: Path,
-    names: tuple[str, ...],
-    descriptions: tuple[str, ...],
-    grants: tuple[str, ...],
-    until: str | None,
-    days: int | None,
-    license_days: int | None,
-    rights_request: str | None,
-    no_cache: bool,
-    viewer: bool,
-    data: tuple[str, ...],
-    no_owner: bool,
-    revocation: str | None,
-    revocation_key: Path | None,
-    revocation_days: int,
-    replaced: str | None,
-    as_json: bool,
-) -> None:
+def template_add(home: Path, as_json: bool, **said: Any) -> None:
     """Make a template, sign it and distribute it. Rights may be any words: those that applications ask for."""
-    flags = [ApplicationData("NOLICCACHE", "1")] * no_cache + [ApplicationData("VIEWER", "1")] * viewer
     opened, now = open_home(home), dt.datetime.now(dt.UTC)
-    state = opened.state
-    interval = dt.timedelta(days=revocation_days)
-    definition = TemplateDefinition(
-        names=_names(names, descriptions),
-        rights=tuple(right for grant in grants for right in _rights(grant, license_days)),
-        rights_request_url=rights_request,
-        preconditions=_preconditions(until, days),
-        application_data=(*flags, *map(_application_data, data)),
-        owner_has_full_control=not no_owner,
-        revocation=None if revocation is None else _revocation(revocation, revocation_key, interval, state),
-    )
-    if replaced is None:
-        text = create_template(definition, state, system_randomness(), now)
-    else:
-        text = edit_template(_parse_guid(replaced), definition, state, now)
-    stored = opened.configuration.put_template(text, now)
+    definition = TemplateOptions(**said).definition(opened.state, now)
+    text = create_template(definition, opened.state, system_randomness(), now)
+    _tell(opened.configuration.put_template(text, now), definition, as_json)
+
+
+@template.command("edit")
+@_guid
+@home_option
+@template_options(change=True)
+@json_option
+@example("rmsserver template edit 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster --grant staff@example.com=VIEW")
+def template_edit(guid: str, home: Path, as_json: bool, **said: Any) -> None:
+    """Make the next version of a template, which documents protected with it follow.
+
+    What is not named stays as it is. --name and --grant replace all names and all rights; --data replaces the data of the
+    same name.
+    """
+    opened, now = open_home(home), dt.datetime.now(dt.UTC)
+    wanted = _parse_guid(guid)
+    old = definition_of(_existing(wanted, opened.state))
+    definition = TemplateOptions(**said).changed(old, opened.state, now)
+    if definition == old:
+        raise OperatorError("nothing would change: say what is to be different, see `rmsserver template edit --help`")
+    text = edit_template(wanted, definition, opened.state, now)
+    _tell(opened.configuration.put_template(text, now), definition, as_json)
+
+
+def _tell(stored: StoredTemplate, definition: TemplateDefinition, as_json: bool) -> None:
     if as_json:
         print_json({"guid": stored.guid, "revision": stored.revision})
     else:
@@ -190,7 +151,7 @@ def template_restore(guid: str, home: Path) -> None:
 def template_copy(guid: str, home: Path, names: tuple[str, ...], descriptions: tuple[str, ...]) -> None:
     """Make another template that says the same, under another name."""
     opened, now = open_home(home), dt.datetime.now(dt.UTC)
-    localized = _names(names, descriptions)
+    localized = localized_names(names, descriptions)
     text = copy_template(_parse_guid(guid), localized, opened.state, system_randomness(), now)
     stored = opened.configuration.put_template(text, now)
     click.echo(f"Template {stored.guid} ({localized[0].name}), version {stored.revision}.")
@@ -305,51 +266,6 @@ def _existing(guid: Guid, state: ServerState) -> RightsTemplate:
     if found is None:
         raise OperatorError(f"there is no template {guid}: see `rmsserver template list`")
     return found
-
-
-def _application_data(text: str) -> ApplicationData:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise OperatorError(f"--data: {text[:60]!r} is not NAME=VALUE, for example Classification=Secret")
-    return ApplicationData(name.strip(), value.strip())
-
-
-def _revocation(url: str, key_file: Path | None, interval: dt.timedelta, state: ServerState) -> RevocationPoint:
-    if url == "own":
-        if key_file is not None:
-            raise OperatorError("--revocation own: this cluster signs its list itself; leave --revocation-key out")
-        return own_revocation_point(state, interval)
-    key = None if key_file is None else read_signer(read_limited(key_file))
-    return foreign_revocation_point(url, key, state, interval)
-
-
-def _names(names: tuple[str, ...], descriptions: tuple[str, ...]) -> tuple[LocalizedName, ...]:
-    described = dict(map(_localized, descriptions))
-    return tuple(LocalizedName(lcid, name, described.get(lcid, "")) for lcid, name in map(_localized, names))
-
-
-def _localized(text: str) -> tuple[int, str]:
-    lcid, colon, rest = text.partition(":")
-    return (int(lcid), rest) if colon and lcid.isascii() and lcid.isdigit() else (1033, text)
-
-
-def _rights(grant: str, license_days: int | None) -> list[Right]:
-    who, equals, names = grant.rpartition("=")
-    if not equals or not who or not all(names.split(",")):
-        raise OperatorError(f"--grant: {grant[:60]!r} is not WHO=RIGHT,..., for example staff@example.com=VIEW,PRINT")
-    internal = {"anyone": ANYONE, "owner": THE_OWNER}
-    grantee = internal.get(who.casefold(), Grantee("Unspecified", "", who))
-    return [Right.of(name, grantee, TimeConditions(days=license_days)) for name in names.split(",")]
-
-
-def _preconditions(until: str | None, days: int | None) -> TimeConditions:
-    if until is None:
-        return TimeConditions(days=days) if days else NO_CONDITIONS
-    try:
-        end = parse_time(until)
-    except XrmlSyntaxError:
-        raise OperatorError(f"--until: {until[:30]!r} is not YYYY-MM-DDTHH:MM, for example 2027-12-31T23:59") from None
-    return TimeConditions(TimeRange(dt.datetime.now(dt.UTC).replace(second=0, microsecond=0), end), days)
 
 
 def _parse_guid(text: str) -> Guid:

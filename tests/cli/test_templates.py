@@ -97,7 +97,7 @@ def test_a_copy_says_the_same_under_another_name(home: Path) -> None:
 def test_versions_are_kept(home: Path) -> None:
     """Each as it was signed; `show` says which one counts."""
     guid = add(home, "--name", "Staff", "--grant", "Anyone=VIEW")
-    run(home, "add", "--name", "Staff 2", "--grant", "Anyone=PRINT", "--replace", guid)
+    run(home, "edit", guid, "--name", "Staff 2", "--grant", "Anyone=PRINT")
     lines = run(home, "history", guid).splitlines()
     assert [(line.split()[0], line.split("  ")[-1]) for line in lines] == [("1", "Staff"), ("2", "Staff 2")]
     assert "VIEW" in run(home, "history", guid, "--version", "1")
@@ -105,6 +105,56 @@ def test_versions_are_kept(home: Path) -> None:
     texts = [version["text"] for version in json.loads(run(home, "history", guid, "--json"))]
     assert texts[1] == template(home, guid).text
     assert "template list" in refused(home, "history", UNKNOWN)
+
+
+def edited(home: Path, *words: str) -> tuple[RightsTemplate, RightsTemplate]:
+    """A template that says everything, before and after."""
+    guid = add(home)
+    before = template(home, guid)
+    assert json.loads(run(home, "edit", guid, *words, "--json")) == {"guid": guid, "revision": 2}
+    return before, template(home, guid)
+
+
+def test_a_change_leaves_the_rest(home: Path) -> None:
+    """What is not named stays: only the rights are others, renewed as before."""
+    before, after = edited(home, "--grant", "staff@example.com=PRINT")
+    assert [(right.name, right.conditions.days) for right in after.rights] == [("PRINT", 3)]
+    unchanged = [part for i, part in enumerate(meaning(before)) if i != 1]
+    assert [part for i, part in enumerate(meaning(after)) if i != 1] == unchanged
+
+
+def test_a_change_of_single_parts(home: Path) -> None:
+    """One description, the renewal of every right, one value of the data, one flag."""
+    words = ("--description", "1031:Intern", "--license-days", "9", "--data", "Classification=Low", "--cache")
+    before, after = edited(home, *words)
+    assert after.names == (LocalizedName(1033, "Staff", ""), LocalizedName(1031, "Belegschaft", "Intern"))
+    assert [right.name for right in after.rights] == [right.name for right in before.rights]
+    assert {right.conditions.days for right in after.rights} == {9}
+    assert after.application_data == (ApplicationData("VIEWER", "1"), ApplicationData("Classification", "Low"))
+    assert after.preconditions == before.preconditions
+
+
+def test_a_change_takes_parts_away(home: Path) -> None:
+    """--without, part by part; the author gets full control back."""
+    parts = ("days", "license-days", "rights-request", "revocation", "data")
+    before, after = edited(home, "--owner", *(word for part in parts for word in ("--without", part)))
+    assert after.preconditions.days is None
+    assert {right.conditions.days for right in after.rights} == {None}
+    assert after.revocation is None
+    assert after.application_data == (ApplicationData("NOLICCACHE", "1"), ApplicationData("VIEWER", "1"))
+    assert not [point for point in after.distribution_points() if point.type == "Referral-Info"]
+    assert {right.name for right in after.rights} - {right.name for right in before.rights} == {"OWNER"}
+    assert after.names == before.names
+
+
+def test_a_change_of_nothing_is_no_version(home: Path) -> None:
+    """Nor is a description in a language without a name."""
+    guid = add(home)
+    assert "nothing would change" in refused(home, "edit", guid)
+    assert "nothing would change" in refused(home, "edit", guid, "--viewer")
+    assert "--name 1036:NAME" in refused(home, "edit", guid, "--description", "1036:Interne")
+    assert run(home, "show", guid).startswith("version 1\n")
+    assert "template list" in refused(home, "edit", UNKNOWN, "--viewer")
 
 
 def test_deleting_what_documents_depend_on_needs_force(home: Path) -> None:
