@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rmsserver.account_source import ldap_settings, open_accounts, service_names
 from rmsserver.directory.embedded import EmbeddedDirectory
-from rmsserver.doctor import account_checks, home_checks, network_checks
+from rmsserver.doctor import account_checks, federation_checks, home_checks, network_checks
 from rmsserver.doctor.bounded import CHECK_SECONDS, Check, run_bounded
 from rmsserver.doctor.finding import Finding, Verdict, failure, ok, warning
 from rmsserver.doctor.group_path import Path, path_in_rows
@@ -65,6 +65,7 @@ class Examination:
         yield from self._network(self._base_url)
         if self._store_opens:
             yield from self._bounded("configuration", lambda: self._configuration(self._base_url or ""))
+            yield from self._bounded("federation", self._federation)
         if self._in_domain:
             yield from self._domain(self._base_url)
         elif self.wanted.user is not None:
@@ -131,6 +132,12 @@ class Examination:
             )
         else:
             yield ok("configuration", "sign-on is complete, no endpoint is open to anonymous callers")
+
+    def _federation(self) -> Iterator[Finding]:
+        own = () if self._in_domain else self.home.accounts.accounts()
+        domains = frozenset(email.rpartition("@")[2].lower() for account in own for email in account.emails)
+        federation = federation_checks.Federation.of(self.home.config.federation.issuers, self._state, domains)
+        yield from federation_checks.check_federation(federation, self.now())
 
     def _domain(self, base_url: str) -> Iterator[Finding]:
         try:
