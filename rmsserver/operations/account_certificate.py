@@ -47,6 +47,7 @@ from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.rac import ACCOUNT_CERTIFICATE, RightsAccountCertificate
 from rmsserver.xrml.spc import repository_version
+from rmsserver.xrml.values import fold
 from rmsserver.xrml.values import TimeRange
 
 FEDERATED = "Federation"
@@ -220,7 +221,7 @@ def _check_caller(rac: RightsAccountCertificate, caller: RequestContext, state: 
     if not state.require_own_rac or _is_own(rac, caller):
         return
     account = caller.domain_account
-    if account is None or account.sid.casefold() not in {sid.casefold() for sid in state.rac_proxies}:
+    if account is None or fold(account.sid) not in {fold(sid) for sid in state.rac_proxies}:
         raise UnauthorizedAccess("the RAC is not that of the authenticated account")
     caller.trail.note("rac_proxy", account.name)
 
@@ -228,6 +229,6 @@ def _check_caller(rac: RightsAccountCertificate, caller: RequestContext, state: 
 def _is_own(rac: RightsAccountCertificate, caller: RequestContext) -> bool:
     id_type, identity = rac.account
     if isinstance(caller.account, FederatedAccount):
-        return id_type == FEDERATED and rac.email.casefold() == caller.account.email.casefold()
+        return id_type == FEDERATED and fold(rac.email) == fold(caller.account.email)
     account = caller.domain_account
-    return account is not None and id_type == "Windows" and identity.casefold() == account.sid.casefold()
+    return account is not None and id_type == "Windows" and fold(identity) == fold(account.sid)

@@ -27,7 +27,7 @@ from rmsserver.state import (
 )
 from rmsserver.xrml.enabling_bits import SESSION_KEY_BYTES
 from rmsserver.xrml.rac import write_rights_account_certificate
-from rmsserver.xrml.values import Guid, TimeRange
+from rmsserver.xrml.values import Guid, TimeRange, fold
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _subject(caller: RequestContext, ports: Ports) -> Subject:
 def _federated_subject(account: FederatedAccount, ports: Ports) -> Subject:
     """The GUID is one and the same for an e-mail address, and says nothing about it outside this cluster."""
     email = _checked(account.email)
-    digest = ports.secrets.fingerprint("federated account", email.casefold().encode())
+    digest = ports.secrets.fingerprint("federated account", fold(email).encode())
     identity = Guid(str(uuid.UUID(bytes=digest[:16], version=4)))
     return Subject(email, FEDERATED, identity.braced, email, account.proxy_addresses)
 

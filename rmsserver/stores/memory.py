@@ -26,7 +26,7 @@ from rmsserver.ports import (
 from rmsserver.stores.decryption_budget import TokenBucketBudget
 from rmsserver.stores.license_cache import BoundedLicenseCache
 from rmsserver.xrml.keys import KeyId, PrivateKey
-from rmsserver.xrml.values import Guid
+from rmsserver.xrml.values import Guid, fold
 
 
 class MemoryUserKeys:
@@ -37,11 +37,11 @@ class MemoryUserKeys:
         self._lock = threading.Lock()
 
     def get(self, account: str, bits: int) -> PrivateKey | None:
-        return self._keys.get((account.casefold(), bits))
+        return self._keys.get((fold(account), bits))
 
     def put_if_absent(self, account: str, key: PrivateKey) -> PrivateKey:
         with self._lock:
-            return self._keys.setdefault((account.casefold(), key.public.bits), key)
+            return self._keys.setdefault((fold(account), key.public.bits), key)
 
 
 class MemoryKeyPool:

@@ -267,6 +267,16 @@ def test_federated_account_gets_a_guid_of_its_address(mode_2: Cluster) -> None:
     assert one.validity == TimeRange(NOW - DAY, NOW + DAY)
 
 
+def test_federated_addresses_that_only_look_alike_are_apart(mode_2: Cluster) -> None:
+    """Neither GUID nor key pair is shared with an address that differs in more than letter case."""
+    cluster, ports = mode_2.with_state(federation_enabled=True), mode_2.ports(ready_keys=3)
+    alike = ("kate.strasse@example.net", "\u212aate.strasse@example.net", "kate.stra\u00dfe@example.net")
+    callers = [RequestContext(AuthenticationType.FEDERATION, FederatedAccount(email)) for email in alike]
+    racs = [read(ask(cluster, caller=caller, ports=ports)) for caller in callers]
+    assert len({rac.account for rac in racs}) == 3
+    assert len({rac.principal.public_key for rac in racs}) == 3
+
+
 def test_disabled_account_is_refused(mode_2: Cluster) -> None:
     """An account that was disabled after its connection was authenticated."""
     directory = mode_2.directory()

@@ -57,6 +57,14 @@ class UserKeysContract:
         assert port.put_if_absent(SID, key(0, 2048)).public == key(0, 2048).public
         assert port.put_if_absent("reader@example.com", key(1)).public == key(1).public
 
+    def test_addresses_that_only_look_alike_are_apart(self, port: UserKeys) -> None:
+        """A Kelvin sign is no k, a sharp s no double s: whoever has such an address gets no key of another's."""
+        port.put_if_absent("kate.strasse@example.com", key(0))
+        for number, other in enumerate(("\u212aate.strasse@example.com", "kate.stra\u00dfe@example.com"), start=1):
+            assert port.get(other, 1024) is None
+            assert port.put_if_absent(other, key(number)).public == key(number).public
+        assert port.put_if_absent("KATE.strasse@example.com", key(3)).public == key(0).public
+
     def test_K5_concurrent_callers_agree(self, port: UserKeys) -> None:
         """K5: many at once for one account are all answered the same pair."""
         with ThreadPoolExecutor(8) as threads:

@@ -1,6 +1,6 @@
 """The schema. A change here needs a migration in `migrations/versions`; a test compares the two.
 
-Names, logins, SIDs and e-mail addresses are stored folded (`casefold`) where they are looked up, and as given
+Names, logins, SIDs and e-mail addresses are stored folded where they are looked up, and as given
 beside it where they are shown. Columns called `wrapped` hold what `stores/wrapping` made, bound to the row's
 key.
 """

@@ -14,6 +14,7 @@ from rmsserver.stores.sql.database import Database
 from rmsserver.stores.sql.group_commit import GroupCommit
 from rmsserver.stores.sql.tables import user_keys
 from rmsserver.xrml.keys import PrivateKey
+from rmsserver.xrml.values import fold
 
 _PURPOSE = "user key"
 
@@ -28,14 +29,14 @@ class SqlUserKeys:
 
     def get(self, account: str, bits: int) -> PrivateKey | None:
         """Raises PortUnavailable; UnwrapError where the row was changed or swapped."""
-        account = account.casefold()
+        account = fold(account)
         with self._database.read() as connection:
             wrapped = _select(connection, account, bits)
         return None if wrapped is None else self._open(account, bits, wrapped)
 
     def put_if_absent(self, account: str, key: PrivateKey) -> PrivateKey:
         """Raises PortUnavailable, also where the outcome is unknown: then nothing may be answered."""
-        account, bits = account.casefold(), key.public.bits
+        account, bits = fold(account), key.public.bits
         row = {
             "account": account,
             "bits": bits,
@@ -59,7 +60,7 @@ class SqlUserKeys:
 
     def pairs(self, account: str) -> list[PrivateKey]:
         """Every pair of the account, of both cryptographic modes. Raises PortUnavailable, UnwrapError."""
-        account = account.casefold()
+        account = fold(account)
         query = select(user_keys.c.bits, user_keys.c.wrapped).where(user_keys.c.account == account)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(user_keys.c.bits)).all()
@@ -68,7 +69,7 @@ class SqlUserKeys:
     def retire(self, account: str) -> None:
         """Forget the account's pairs: its next certificate has a new one. Raises PortUnavailable."""
         with self._database.write() as connection:
-            connection.execute(delete(user_keys).where(user_keys.c.account == account.casefold()))
+            connection.execute(delete(user_keys).where(user_keys.c.account == fold(account)))
 
     def _open(self, account: str, bits: int, wrapped: bytes) -> PrivateKey:
         return PrivateKey.from_der(self._wrapping.unwrap(_PURPOSE, _identity(account, bits), wrapped))
