@@ -32,7 +32,14 @@ class ReadArray:
     values: tuple[ReadValue, ...]
 
 
-ReadValue = None | str | Primitive | Reference | ReadInstance | ReadArray
+@dataclass(frozen=True)
+class ReadStrings:
+    """An array of strings; .NET writes one that was mentioned before as a reference."""
+
+    values: tuple[ReadValue, ...]
+
+
+ReadValue = None | str | Primitive | Reference | ReadInstance | ReadArray | ReadStrings
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ class GraphReader:
             case RecordType.STRING:
                 return self._define(self.octets.positive(), self.octets.string())
             case RecordType.OBJECT_ARRAY | RecordType.STRING_ARRAY:
-                return self._array(depth)
+                return self._array(kind, depth)
             case RecordType.CLASS | RecordType.SYSTEM_CLASS:
                 number = self.octets.int32()
                 return self._instance(number, self._shape(kind, number), depth)
@@ -128,20 +135,21 @@ class GraphReader:
             case _:
                 raise RemotingFormatError("a record stands where a value should")
 
-    def _array(self, depth: int) -> ReadValue:
+    def _array(self, kind: RecordType, depth: int) -> ReadValue:
         number, length = self.octets.positive(), self.octets.count(_ITEMS)
         values: list[ReadValue] = []
         while len(values) < length:
-            kind = self.octets.record_type()
-            if kind in (RecordType.NULLS, RecordType.NULLS_256):
-                count = self.octets.byte() if kind is RecordType.NULLS_256 else self.octets.count(_ITEMS)
-                if not 0 < count <= length - len(values):
+            item = self.octets.record_type()
+            if item in (RecordType.NULLS, RecordType.NULLS_256):
+                count = self.octets.byte() if item is RecordType.NULLS_256 else self.octets.positive()
+                if count > length - len(values):
                     raise RemotingFormatError("an array has more values than its length")
                 self._spend(count)
                 values += [None] * count
             else:
-                values.append(self._record(kind, depth + 1))
-        return self._define(number, ReadArray(tuple(values)))
+                values.append(self._record(item, depth + 1))
+        shape = ReadStrings if kind is RecordType.STRING_ARRAY else ReadArray
+        return self._define(number, shape(tuple(values)))
 
     def _shape(self, kind: RecordType, number: int) -> _Shape:
         name, count = self.octets.string(), self.octets.count(_MEMBERS)

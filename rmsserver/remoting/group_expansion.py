@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from rmsserver.remoting.graph_reader import GraphReader, ReadArray, ReadInstance, ReadValue
+from rmsserver.remoting.graph_reader import GraphReader, ReadArray, ReadInstance, ReadStrings, ReadValue
 from rmsserver.remoting.graph_writer import (
     ClassShape,
     GraphWriter,
@@ -90,23 +90,24 @@ class MembershipCall:
 
     @classmethod
     def unpack(cls, data: bytes) -> MembershipCall:
-        octets = _open(data, RecordType.CALL)
-        if octets.octets.int32() != _CALL_FLAGS:
+        graph, root = _open(data, RecordType.CALL)
+        if graph.octets.int32() != _CALL_FLAGS:
             raise RemotingFormatError("the call has arguments of another form")
-        method, server_type = _named(octets.octets), _named(octets.octets)
+        method, server_type = _named(graph.octets), _named(graph.octets)
         if method != METHOD:
             raise RemotingFormatError("a call to a method that is not served")
         version = ProductVersion.of_server_type(server_type)
-        octets.read()
-        principal, cross_forest, groups, calls, rest = _arguments(octets)
+        graph.read()
+        arguments = _array(graph.object(root), _ARGUMENTS)
+        principal, cross_forest, groups, calls, rest = (graph.resolve(value) for value in arguments)
         if (
-            not isinstance(groups, ReadArray)
+            not isinstance(groups, ReadStrings)
             or isinstance(calls, bool)
             or not isinstance(calls, int)
             or rest is not None
         ):
             raise RemotingFormatError("the arguments are not those of the method")
-        names = tuple(_text(octets.resolve(group)) for group in groups.values)
+        names = tuple(_text(graph.resolve(group)) for group in groups.values)
         return cls(_text(principal), _text(cross_forest), names, calls, version)
 
 
@@ -139,14 +140,14 @@ class MembershipReturn:
     @classmethod
     def unpack(cls, data: bytes) -> MembershipReturn:
         """`version` is not read: the library's name is not told apart."""
-        graph = _open(data, RecordType.RETURN)
+        graph, root = _open(data, RecordType.RETURN)
         if graph.octets.int32() != _RETURN_FLAGS:
             raise RemotingFormatError("the answer is an exception, or of another form")
         if graph.octets.primitive_type() is not PrimitiveType.BOOLEAN:
             raise RemotingFormatError("the answer is not a truth value")
         is_member = bool(graph.octets.primitive(PrimitiveType.BOOLEAN))
         graph.read()
-        arguments = graph.resolve(_array(graph.object(_ROOT_ID), 2)[0])
+        arguments = graph.resolve(_array(graph.object(root), 2)[0])
         principal = _instance(graph.resolve(_array(arguments, _ARGUMENTS)[4]), _PRINCIPAL_NAME)
         return cls(is_member, _read_principal(principal, graph))
 
@@ -167,11 +168,11 @@ class MembershipException:
 
     @classmethod
     def unpack(cls, data: bytes) -> MembershipException:
-        graph = _open(data, RecordType.RETURN)
+        graph, root = _open(data, RecordType.RETURN)
         if graph.octets.int32() != _EXCEPTION_FLAGS:
             raise RemotingFormatError("the answer is not an exception")
         graph.read()
-        found = _instance(graph.resolve(_array(graph.object(_ROOT_ID), 2)[0]), _EXCEPTION.name)
+        found = _instance(graph.resolve(_array(graph.object(root), 2)[0]), _EXCEPTION.name)
         result = found.members.get("HResult")
         if not isinstance(result, int):
             raise RemotingFormatError("the exception has no result")
@@ -186,16 +187,17 @@ def _header() -> bytes:
     return bytes([RecordType.HEADER]) + b"".join(map(pack_int32, (_ROOT_ID, -1, 1, 0)))
 
 
-def _open(data: bytes, kind: RecordType) -> GraphReader:
+def _open(data: bytes, kind: RecordType) -> tuple[GraphReader, int]:
+    """A reader that stands after the second record's type, and the ID of the root."""
     octets = Octets(data)
     if octets.record_type() is not RecordType.HEADER:
         raise RemotingFormatError("the message does not begin with its header")
-    root, _reserved, major, minor = (octets.int32() for _ in range(4))
-    if (root, major, minor) != (_ROOT_ID, 1, 0):
-        raise RemotingFormatError("the message is of another version, or its root has another ID")
+    root, _reserved, major, minor = octets.positive(), *(octets.int32() for _ in range(3))
+    if (major, minor) != (1, 0):
+        raise RemotingFormatError("the message is of another version")
     if octets.record_type() is not kind:
         raise RemotingFormatError("the message is of another kind")
-    return GraphReader(octets)
+    return GraphReader(octets), root
 
 
 def _named(octets: Octets) -> str:
@@ -203,10 +205,6 @@ def _named(octets: Octets) -> str:
     if octets.primitive_type() is not PrimitiveType.STRING:
         raise RemotingFormatError("a name is not a string")
     return octets.string()
-
-
-def _arguments(graph: GraphReader) -> tuple[ReadValue, ...]:
-    return tuple(graph.resolve(value) for value in _array(graph.object(_ROOT_ID), _ARGUMENTS))
 
 
 def _array(value: ReadValue, length: int) -> tuple[ReadValue, ...]:

@@ -69,15 +69,20 @@ def pack_int32(value: int) -> bytes:
     return struct.pack("<i", value)
 
 
+def pack_length(length: int) -> bytes:
+    """Seven bits an octet, the lowest first; the high bit says that more follow (2.3.3.4)."""
+    packed = bytearray()
+    while length > 0x7F:
+        packed.append(length & 0x7F | 0x80)
+        length >>= 7
+    packed.append(length)
+    return bytes(packed)
+
+
 def pack_string(text: str) -> bytes:
     """A LengthPrefixedString (2.3.3.4)."""
     data = text.encode()
-    length, prefix = len(data), bytearray()
-    while length > 0x7F:
-        prefix.append(length & 0x7F | 0x80)
-        length >>= 7
-    prefix.append(length)
-    return bytes(prefix) + data
+    return pack_length(len(data)) + data
 
 
 @dataclass
@@ -101,10 +106,10 @@ class Octets:
         return int.from_bytes(self.take(4), "little", signed=True)
 
     def positive(self) -> int:
-        """An ID."""
+        """An ID, or a count that is at least one."""
         value = self.int32()
         if value <= 0:
-            raise RemotingFormatError("an ID is not positive")
+            raise RemotingFormatError("an ID or a count is not positive")
         return value
 
     def count(self, limit: int) -> int:
@@ -146,11 +151,12 @@ class Octets:
     def string(self) -> str:
         """A LengthPrefixedString in its one shortest spelling."""
         try:
-            return self.take(self._length()).decode()
+            return self.take(self.length()).decode()
         except UnicodeDecodeError:
             raise RemotingFormatError("a string is not UTF-8") from None
 
-    def _length(self) -> int:
+    def length(self) -> int:
+        """Of a string, in octets."""
         length = 0
         for position in range(5):
             octet = self.byte()

@@ -17,6 +17,7 @@ from rmsserver.remoting.group_expansion import (
     ProductVersion,
 )
 from rmsserver.remoting.octets import RecordType, RemotingFormatError, pack_int32, pack_string
+from tests.conformance import conforms
 
 _FOLDER = Path(__file__).parents[2] / "fixtures" / "remoting"
 CALL = (_FOLDER / "call.bin").read_bytes()
@@ -173,3 +174,223 @@ def test_other_methods_types_and_versions(found: bytes, put: bytes) -> None:
     assert CALL.count(found) == 1
     with pytest.raises(RemotingFormatError):
         MembershipCall.unpack(CALL.replace(found, put))
+
+
+# --- the form of a call -------------------------------------------------------------------------------------------------
+
+
+def _changed(*changes: tuple[bytes, bytes]) -> bytes:
+    """The example's call with each of these octets, which stand in it once, replaced."""
+    data = CALL
+    for found, put in changes:
+        assert data.count(found) == 1, found
+        data = data.replace(found, put)
+    return data
+
+
+_NAME = pack_string("mail=user1@contoso.com")
+_GROUPS = bytes.fromhex("110300000002000000")
+_LAST_ARGUMENT = bytes.fromhex("0a11030000000200")
+
+
+@conforms("MS-RMPRS 2.3.1.1", "The arguments of a call are those under the header's root ID, whichever it is.")
+@conforms("MS-RMPRS 2.3.1.1", "What stands in a call's reserved field is ignored.")
+def test_ids_are_the_callers_choice() -> None:
+    """2.3.1.1: the root's ID is any positive one; the field after it is not read."""
+    header, array = b"\x00\x01\x00\x00\x00\xff\xff\xff\xff", b"\x10\x01\x00\x00\x00\x05"
+    for root in (1, 77, 2**31 - 1):
+        number = pack_int32(root)
+        data = _changed((header, b"\x00" + number + b"\x2a\x00\x00\x00"), (array, b"\x10" + number + b"\x05"))
+        assert MembershipCall.unpack(data) == EXAMPLE_CALL
+    with pytest.raises(RemotingFormatError):
+        MembershipCall.unpack(_changed((header, b"\x00" + pack_int32(3) + b"\xff\xff\xff\xff")))
+
+
+@conforms("MS-RMPRS 2.3.5.5", "A row of nulls in a call is read under the type 0x0e.")
+@conforms("MS-RMPRS 2.3.5.6", "A row of nulls in a call is read under the type 0x0d with any count from 0 to 255.")
+@pytest.mark.parametrize("nulls", [b"\x0a", b"\x0e\x01\x00\x00\x00", b"\x0d\x01", b"\x0d\x00\x0d\x00\x0a"])
+def test_nulls_in_every_form(nulls: bytes) -> None:
+    """2.3.5.4 to 2.3.5.6: one null alone, or counted; a count in one octet may be zero."""
+    assert MembershipCall.unpack(_changed((_LAST_ARGUMENT, nulls + _LAST_ARGUMENT[1:]))) == EXAMPLE_CALL
+
+
+def test_a_long_row_of_nulls() -> None:
+    """A count in one octet goes up to 255, a longer one has four; either fills an array to the letter."""
+    for row, length in ((b"\x0d\xff", 255), (b"\x0e" + pack_int32(300), 300)):
+        extra = _array(9, length) + row
+        assert MembershipCall.unpack(CALL[:-1] + extra + CALL[-1:]) == EXAMPLE_CALL
+
+
+_REFUSED = [
+    pytest.param(
+        [(b"\x00\x01\x00\x00\x00\xff", b"\x0c\x01\x00\x00\x00\xff")],
+        marks=[
+            conforms("MS-RMPRS 2.3.1", "A call whose first record is no header is refused."),
+            conforms("MS-RMPRS 2.3.1.1", "A call that begins with another record than the header is refused."),
+        ],
+        id="no header",
+    ),
+    pytest.param(
+        [(b"\xff\x01\x00\x00\x00\x00\x00\x00\x00\x15", b"\xff\x02\x00\x00\x00\x00\x00\x00\x00\x15")],
+        marks=conforms("MS-RMPRS 2.3.1.1", "A call in another major version of the format is refused."),
+        id="major version",
+    ),
+    pytest.param(
+        [(b"\x00\x00\x00\x00\x15", b"\x01\x00\x00\x00\x15")],
+        marks=conforms("MS-RMPRS 2.3.1.1", "A call in another minor version of the format is refused."),
+        id="minor version",
+    ),
+    pytest.param(
+        [(b"\x15\x14\x00", b"\x16\x14\x00")],
+        marks=[
+            conforms("MS-RMPRS 2.3.1", "A call whose second record is none of a call is refused."),
+            conforms("MS-RMPRS 2.3.1.2", "A call under another type than 0x15 is refused."),
+        ],
+        id="record of the call",
+    ),
+    pytest.param(
+        [(b"\x15\x14\x00", b"\x15\x11\x00")],
+        marks=conforms("MS-RMPRS 2.3.1.2", "A call with other flags than 0x14 is refused."),
+        id="flags",
+    ),
+    pytest.param(
+        [(b"\x12\x13IsPrincipalMemberOf", b"\x12\x13isprincipalmemberof")],
+        marks=conforms("MS-RMPRS 2.3.1.2", "A call to another method than IsPrincipalMemberOf is refused."),
+        id="method",
+    ),
+    pytest.param(
+        [(b"\x12\x13IsPrincipalMemberOf", b"\x11")],
+        marks=conforms("MS-RMPRS 2.3.3.2", "A call whose method is of type Null, and without a value, is refused."),
+        id="no method",
+    ),
+    pytest.param(
+        [(b"\x12\x13IsPrincipalMemberOf", b"\x02\x13IsPrincipalMemberOf")],
+        marks=conforms("MS-RMPRS 2.3.3.3", "A call whose method has another type than String is refused."),
+        id="method no string",
+    ),
+    pytest.param(
+        [(b"\x10\x01\x00\x00\x00\x05", b"\x11\x01\x00\x00\x00\x05")],
+        marks=conforms("MS-RMPRS 2.3.1.2.1", "Arguments in an array of another type than 0x10 are refused."),
+        id="arguments no object array",
+    ),
+    *(
+        pytest.param(
+            [
+                (b"\x00\x01\x00\x00\x00\xff", b"\x00" + pack_int32(number) + b"\xff"),
+                (b"\x10\x01\x00\x00\x00\x05", b"\x10" + pack_int32(number) + b"\x05"),
+            ],
+            marks=conforms("MS-RMPRS 2.3.1.2.1", "Arguments under an ID that is not positive are refused."),
+            id=f"arguments ID {number}",
+        )
+        for number in (0, -1)
+    ),
+    *(
+        pytest.param(
+            [(b"\x10\x01\x00\x00\x00\x05", b"\x10\x01\x00\x00\x00" + length), (_LAST_ARGUMENT, rest)],
+            marks=conforms("MS-RMPRS 2.3.1.2.1", "Arguments that are not five are refused."),
+            id=f"{length[0]} arguments",
+        )
+        for length, rest in ((b"\x04", _LAST_ARGUMENT[1:]), (b"\x06", b"\x0a" + _LAST_ARGUMENT))
+    ),
+    pytest.param(
+        [(b"\x08\x08\x01\x00\x00\x00", b"\x08\x11")],
+        marks=conforms("MS-RMPRS 2.3.5.1", "A number in a call that is said to be Null or a string is refused."),
+        id="number that is null",
+    ),
+    pytest.param(
+        [(b"\x08\x08\x01\x00\x00\x00", b"\x08\x12\x01a")],
+        marks=conforms("MS-RMPRS 2.3.5.1", "A number in a call that is said to be Null or a string is refused."),
+        id="number that is a string",
+    ),
+    *(
+        pytest.param(
+            [(b"\x08\x08\x01\x00\x00\x00", count)],
+            marks=conforms("MS-RMPRS 2.3.5.1", "A count of calls in another form than a typed primitive is refused."),
+            id=f"count of calls {count.hex()}",
+        )
+        for count in (b"\x06\x09\x00\x00\x00\x011", b"\x0a", b"\x08\x01\x01", b"\x08\x0b\x00\x00\x80\x3f")
+    ),
+    pytest.param(
+        [(b"\x09\x03\x00\x00\x00", b"\x09\x63\x00\x00\x00")],
+        marks=conforms("MS-RMPRS 2.3.5.3", "A reference in a call to what is not in it is refused."),
+        id="reference to nothing",
+    ),
+    pytest.param(
+        [(b"\x09\x03\x00\x00\x00", b"\x09\xfd\xff\xff\xff"), (_GROUPS, b"\x11\xfd\xff\xff\xff\x02\x00\x00\x00")],
+        marks=[
+            conforms("MS-RMPRS 2.3.5.3", "A reference in a call to an ID that is not positive is refused."),
+            conforms("MS-RMPRS 2.3.4.2", "Groups under an ID that is not positive are refused."),
+        ],
+        id="negative reference",
+    ),
+    pytest.param(
+        [(_GROUPS, b"\x10" + _GROUPS[1:])],
+        marks=conforms("MS-RMPRS 2.3.4.2", "Groups in an array of another type than 0x11 are refused."),
+        id="groups no string array",
+    ),
+    pytest.param(
+        [(_GROUPS, _GROUPS[:5] + b"\xff\xff\xff\xff")],
+        marks=conforms("MS-RMPRS 2.3.4.2", "An array of groups whose length is negative is refused."),
+        id="negative length",
+    ),
+    *(
+        pytest.param(
+            [(_GROUPS, _GROUPS[:5] + b"\x03\x00\x00\x00" + item)],
+            marks=conforms("MS-RMPRS 2.3.4.2", "A group that is no string is refused."),
+            id=f"group {item.hex()}",
+        )
+        for item in (b"\x0a", b"\x08\x08\x01\x00\x00\x00", b"\x09\x01\x00\x00\x00")
+    ),
+    *(
+        pytest.param(
+            [(b"\x06\x04\x00\x00\x00", b"\x06" + pack_int32(number))],
+            marks=conforms("MS-RMPRS 2.3.5.7", "A string in a call under an ID that is not positive is refused."),
+            id=f"string ID {number}",
+        )
+        for number in (0, -4)
+    ),
+    *(
+        pytest.param(
+            [(_LAST_ARGUMENT, b"\x0e" + pack_int32(count) + b"\x0a" + _LAST_ARGUMENT[1:])],
+            marks=conforms("MS-RMPRS 2.3.5.5", "A row of nulls with a count that is not positive is refused."),
+            id=f"{count} nulls",
+        )
+        for count in (0, -1)
+    ),
+    pytest.param(
+        [(_NAME, _NAME.replace(b"user1", b"user"))],
+        marks=conforms("MS-RMPRS 2.3.3.4", "A string that is shorter than its length is refused."),
+        id="short string",
+    ),
+]
+
+
+@pytest.mark.parametrize("changes", _REFUSED)
+def test_a_call_of_another_form(changes: list[tuple[bytes, bytes]]) -> None:
+    """2.3.1.1 to 2.3.5.7: each thing that is otherwise than the specification has it, alone."""
+    with pytest.raises(RemotingFormatError):
+        MembershipCall.unpack(_changed(*changes))
+
+
+@conforms("MS-RMPRS 2.3.1", "A call that does not end with the record of an end is refused.")
+@conforms("MS-RMPRS 2.3.1.4", "A call that ends with another record than 0x0b is refused.")
+@pytest.mark.parametrize("end", [b"", b"\x0a", b"\x0c", b"\x0b\x0b"])
+def test_a_call_without_its_end(end: bytes) -> None:
+    """2.3.1.4: it ends with that record and nothing after it."""
+    with pytest.raises(RemotingFormatError):
+        MembershipCall.unpack(CALL[:-1] + end)
+
+
+@conforms("MS-RMPRS 2.3.4.2", "An array of no groups is read as one.")
+def test_no_groups() -> None:
+    """2.3.4.2: a length of zero."""
+    data = CALL[: CALL.index(_GROUPS)] + _GROUPS[:5] + pack_int32(0) + b"\x0b"
+    assert MembershipCall.unpack(data).groups == ()
+
+
+@conforms("MS-RMPRS 2.3.5.3", "A reference in a call may stand before or after the record it means.")
+def test_references_in_either_direction() -> None:
+    """2.3.5.3: the example's groups come after; here they come first."""
+    at = CALL.index(_GROUPS)
+    arguments = CALL.index(b"\x10\x01\x00\x00\x00\x05")
+    assert MembershipCall.unpack(CALL[:arguments] + CALL[at:-1] + CALL[arguments:at] + b"\x0b") == EXAMPLE_CALL
