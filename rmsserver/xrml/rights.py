@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from rmsserver.xrml.document import (
@@ -73,6 +73,8 @@ class TimeConditions:
         span: TimeRange | None = None
         days: int | None = None
         for time in times:
+            if not time.children:
+                raise XrmlSyntaxError("TIME has neither a range nor an interval")
             for child in time.children:
                 if child.tag == "RANGETIME" and span is None:
                     span = read_range(child)
@@ -136,15 +138,19 @@ class ApplicationData:
 
 @dataclass(frozen=True)
 class Policy:
-    """One POLICY: an application in a POLICYLIST of type "inclusion" or "exclusion" (2.2.9.7.7, 2.2.9.7.8)."""
+    """One POLICY: an application in a POLICYLIST of type "inclusion" or "exclusion" (2.2.9.7.7, 2.2.9.7.8).
+
+    `rendered` is the element that was read: it goes into use licences as it stands (2.2.9.9.8), whatever else is in it.
+    """
 
     list_type: str
     filename: str
     minimum: str
     maximum: str
+    rendered: str = field(default="", repr=False, compare=False)
 
     def xml(self) -> str:
-        return (
+        return self.rendered or (
             f'<POLICY><OBJECT><ID type="filename">{escape(self.filename)}</ID>'
             f'<VERSIONSPAN min="{escape_attribute(self.minimum)}" max="{escape_attribute(self.maximum)}" /></OBJECT></POLICY>'
         )
@@ -157,19 +163,26 @@ def read_policies(body: Element) -> tuple[Policy, ...]:
         kind = policy_list.attribute("type")
         if kind not in ("inclusion", "exclusion"):
             raise XrmlSyntaxError("POLICYLIST has an unknown type")
-        for policy in policy_list.all("POLICY"):
-            object_ = policy.one("OBJECT")
-            span = object_.one("VERSIONSPAN")
-            policies.append(Policy(kind, object_.one("ID").leaf_text(), span.attribute("min"), span.attribute("max")))
+        for policy in policy_list.children:
+            if policy.tag != "POLICY":
+                raise XrmlSyntaxError("POLICYLIST has something else than policies")
+            policies.append(_read_policy(kind, policy))
     return tuple(policies)
+
+
+def _read_policy(kind: str, policy: Element) -> Policy:
+    object_ = policy.one("OBJECT")
+    span = object_.one("VERSIONSPAN")
+    name = object_.one("ID").leaf_text()
+    return Policy(kind, name, span.attribute("min"), span.attribute("max"), render(policy))
 
 
 def policies_xml(policies: Iterable[Policy]) -> str:
     """One POLICYLIST for each type that has policies: exclusion, then inclusion; no empty ones (wire facts 7)."""
-    unique = list(dict.fromkeys(policies))
+    unique = dict.fromkeys((policy.list_type, policy.xml()) for policy in policies)
     out = []
     for kind in ("exclusion", "inclusion"):
-        inner = "".join(policy.xml() for policy in unique if policy.list_type == kind)
+        inner = "".join(xml for list_type, xml in unique if list_type == kind)
         if inner:
             out.append(f'<POLICYLIST type="{kind}">{inner}</POLICYLIST>')
     return "".join(out)
@@ -270,12 +283,15 @@ def read_owner(work: Element) -> Grantee | None:
     return None if owner is None else Grantee.read(owner.one("OBJECT"))
 
 
+def referral_points(body: Element) -> list[str]:
+    """Every DISTRIBUTIONPOINT of type Referral-Info, rendered."""
+    points = body.all("DISTRIBUTIONPOINT")
+    return [render(point) for point in points if point.one("OBJECT").attributes.get("type") == "Referral-Info"]
+
+
 def referral_point(body: Element) -> str | None:
-    """The DISTRIBUTIONPOINT of type Referral-Info, rendered; None where there is none."""
-    for point in body.all("DISTRIBUTIONPOINT"):
-        if point.one("OBJECT").attributes.get("type") == "Referral-Info":
-            return render(point)
-    return None
+    """The first of them, which use licences repeat; None where there is none."""
+    return next(iter(referral_points(body)), None)
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------
@@ -287,14 +303,14 @@ def right_xml(name: str, as_element: bool, conditions: str) -> str:
     return f"<{name}>{inner}</{name}>" if as_element else f'<RIGHT name="{escape_attribute(name)}">{inner}</RIGHT>'
 
 
-def rights_group_xml(rights: Iterable[Right]) -> str:
-    """RIGHTSGROUP for rights data and templates: ACCESS before TIME, as clients write it."""
+def rights_group_xml(rights: Iterable[Right], *, time_first: bool = False) -> str:
+    """RIGHTSGROUP for rights data: ACCESS before TIME, as clients write it; for templates `time_first` (2.2.9.10.4.2)."""
     parts = []
     for right in rights:
         grantee = right.grantee
         object_ = object_xml("", grantee.id_type, grantee.id, grantee.email or None)
-        access = f"<ACCESS><PRINCIPAL>{object_}</PRINCIPAL></ACCESS>"
-        parts.append(right_xml(right.name, right.as_element, access + right.conditions.xml()))
+        access, time = f"<ACCESS><PRINCIPAL>{object_}</PRINCIPAL></ACCESS>", right.conditions.xml()
+        parts.append(right_xml(right.name, right.as_element, time + access if time_first else access + time))
     return f'<RIGHTSGROUP name="Main-Rights"><RIGHTSLIST>{"".join(parts)}</RIGHTSLIST></RIGHTSGROUP>'
 
 

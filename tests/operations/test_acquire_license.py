@@ -154,6 +154,19 @@ def test_policies_are_the_union(desk: Desk) -> None:
     }
 
 
+def test_a_policy_comes_as_it_stands(desk: Desk) -> None:
+    """2.2.9.9.8: with whatever else is in it; the same one in the clear and in the rights data once."""
+    author = desk.cluster.author()
+    policy = (
+        '<POLICY><OBJECT type="x"><ID type="package">a.exe</ID><VERSIONSPAN min="1" max="2" y="z" /></OBJECT></POLICY>'
+    )
+    policies = f'<POLICYLIST type="inclusion">{policy}{policy.replace("a.exe", "b.exe")}</POLICYLIST>'
+    plain = desk.cluster.publish(author, VIEW)
+    data = plain.content_key.decrypt_text(plain.license.encrypted_rights).replace("</BODY>", policies + "</BODY>")
+    published = resigned(desk.cluster.publish(author, rights_data=data), author, ("</BODY>", policies + "</BODY>"))
+    assert desk.ask(published).body.one("POLICYLIST").surface == policies
+
+
 def test_os_exclusion_and_application_data(desk: Desk) -> None:
     """NOLICCACHE and VIEWER reach the client only this way (wire facts 7)."""
     data = write_rights_data(

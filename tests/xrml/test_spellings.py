@@ -290,12 +290,15 @@ def test_internal_names_have_no_letter_case(mode1: Hierarchy, spelled: str, anyo
         ('days="30"', 'days="3０"'),
         ('days="30"', 'days="' + "9" * 5000 + '"'),
         ("</RANGETIME>", "</RANGETIME><RANGETIME />"),
+        ("<TIME>", "<TIME></TIME><TIME>"),
+        ("<TIME>", "<TIME>tomorrow</TIME><TIME>"),
         ("</RIGHTSLIST>", "</RIGHTSLIST><RIGHTSLIST></RIGHTSLIST>"),
         ("</RIGHTSGROUP>", '</RIGHTSGROUP><RIGHTSGROUP name="Main-Rights"><RIGHTSLIST></RIGHTSLIST></RIGHTSGROUP>'),
         ("<ISSUEDTIME>", "<ISSUEDTIME>x"),
         ("</WORK>", "</WORK><WORK></WORK>"),
         ("</BODY>", '<POLICYLIST type="other"></POLICYLIST></BODY>'),
         ("</BODY>", '<POLICYLIST type="exclusion"><POLICY></POLICY></POLICYLIST></BODY>'),
+        ("</BODY>", '<POLICYLIST type="exclusion"><RULE></RULE></POLICYLIST></BODY>'),
     ],
 )
 def test_L12_rights_data_that_is_not_whole_is_refused(mode1: Hierarchy, old: str, new: str) -> None:
