@@ -114,7 +114,7 @@ def write_rights_template(
         + object_xml("", "MS-GUID", template_id.braced, format_names(names))
         + f"</DESCRIPTOR><ISSUER>{issuer_object_and_key}</ISSUER>{points}"
         + f'<WORK><OBJECT><ID type="" /></OBJECT>{revocation}{preconditions_xml(preconditions)}'
-        + rights_group_xml((*owner, *rights))
+        + rights_group_xml((*owner, *rights), time_first=True)
         + "</WORK>"
         + "".join(data.xml() for data in application_data)
     )

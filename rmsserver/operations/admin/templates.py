@@ -195,7 +195,11 @@ def _check_rights(definition: TemplateDefinition) -> None:
         grantee = right.grantee
         if not (grantee.is_anyone or grantee.is_owner or is_email_address(grantee.email)):
             raise OperatorError(f"{grantee.email[:80]!r} is not an e-mail address: write it like reader@example.com")
+        if right.conditions.span is not None:
+            raise OperatorError("one right alone cannot have an end date: give it to the whole template, with --until")
         _check_times(right.conditions)
+    if definition.preconditions.span is not None and definition.preconditions.days is not None:
+        raise OperatorError("a template has either an end date or a number of days: leave out --until or --days")
     _check_times(definition.preconditions)
 
 

@@ -120,6 +120,8 @@ def test_list_has_published_templates_first(mode_2: Cluster) -> None:
         {"rights": (Right.of("VIEW", grantee("reader@example.com"), TimeConditions(days=0)),)},
         {"preconditions": TimeConditions(span=TimeRange(NOW, NOW))},
         {"preconditions": TimeConditions(days=1_000_000)},
+        {"preconditions": TimeConditions(TimeRange(NOW, NOW + DAY), 3)},
+        {"rights": (Right.of("VIEW", grantee("reader@example.com"), TimeConditions(TimeRange(NOW, NOW + DAY))),)},
         {"rights_request_url": "mailto:a\x01b"},
         {"rights": (Right("NO TAG", grantee("reader@example.com"), as_element=True),)},
     ],
