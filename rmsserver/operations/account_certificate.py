@@ -47,8 +47,7 @@ from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.rac import ACCOUNT_CERTIFICATE, RightsAccountCertificate
 from rmsserver.xrml.spc import repository_version
-from rmsserver.xrml.values import fold
-from rmsserver.xrml.values import TimeRange
+from rmsserver.xrml.values import TimeRange, fold
 
 FEDERATED = "Federation"
 _ACCOUNT_TYPES = ("Windows", FEDERATED, "Passport")

@@ -10,7 +10,7 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-from rmsserver.errors import ADEntrySearchFailed, UnauthorizedAccess, VerifyEmailAddressFailed
+from rmsserver.errors import ADEntrySearchFailed, ArgumentNull, UnauthorizedAccess, VerifyEmailAddressFailed
 from rmsserver.operations import blocked_users
 from rmsserver.operations.account_certificate import FEDERATED
 from rmsserver.operations.email_address import is_email_address
@@ -34,7 +34,8 @@ from rmsserver.xrml.values import Guid, TimeRange, fold
 class CertifyRequest:
     machine_chain: tuple[str, ...] | None
     """The SPC chain, leaf first, surface texts; None where the element was missing or null."""
-    persistent: bool
+    persistent: bool | None
+    """Long-lived, or temporary; None where the element was missing or null: the server does not choose for the client."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def certify(
     check_in_service(state)
     check_certifies(state)
     _check_authenticated(caller, state)
+    if request.persistent is None:
+        raise ArgumentNull("the request does not say whether the certificate is to be persistent")
     machine = verify_machine_chain(check_certificates(request.machine_chain, state), state, now)
     caller.trail.note("machine", machine.principal.object.id)
     caller.trail.note("security_processor", machine.principal.levels["Repository"])

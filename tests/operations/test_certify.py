@@ -329,6 +329,13 @@ def test_missing_chain(mode_2: Cluster, chain: tuple[str, ...] | None) -> None:
         certify(CertifyRequest(chain, True), mode_2.caller(AUTHOR), mode_2.state, mode_2.ports(), NOW)
 
 
+def test_missing_type(mode_2: Cluster) -> None:
+    """Persistent is required: no lifetime is guessed."""
+    request = CertifyRequest(mode_2.machine().chain, None)
+    with pytest.raises(ArgumentNull):
+        certify(request, mode_2.caller(AUTHOR), mode_2.state, mode_2.ports(), NOW)
+
+
 def test_sizes_at_and_above_the_limit(mode_2: Cluster) -> None:
     """A certificate at the limit is served, one byte more is refused; so is one certificate too many."""
     longest = max(len(text.encode()) for text in mode_2.machine().chain)

@@ -12,6 +12,7 @@ import structlog
 from rmsserver.errors import InvalidOperation, UnspecifiedError
 from rmsserver.operations.certify import CertifyRequest, CertifyResult
 from rmsserver.state import AuthenticationType, DomainAccount, RequestContext
+from tests.conformance import conforms
 from tests.soap_messages import (
     CERTIFICATION,
     ENVELOPE_12,
@@ -95,7 +96,7 @@ def test_missing_and_null_elements_reach_the_operation_as_none(
 ) -> None:
     """What is required is the operation's to say, with its own fault."""
     served.ask(SERVICE, envelope(missing))
-    assert operation.requests == [CertifyRequest(None, persistent=False)]
+    assert operation.requests == [CertifyRequest(None, persistent=None)]
 
 
 def test_nil_that_is_false_is_not_null(served: Served, operation: Recorder) -> None:
@@ -125,7 +126,7 @@ def test_elements_of_foreign_namespaces_and_attributes_mean_nothing(served: Serv
     """An element or attribute that only shares a field's name is not that field."""
     foreign = certify_body(XRML, persistent='<x:Persistent xmlns:x="urn:x">true</x:Persistent>')
     served.ask(SERVICE, envelope(foreign.replace("<requestParams>", '<requestParams Persistent="true">')))
-    assert operation.requests == [CertifyRequest((XRML,), persistent=False)]
+    assert operation.requests == [CertifyRequest((XRML,), persistent=None)]
 
 
 def test_a_bad_boolean_is_a_client_fault_without_input(served: Served) -> None:
@@ -225,6 +226,7 @@ def test_X9_a_contradicting_action_parameter_is_refused(served: Served, operatio
 # --- VersionData -------------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMSI 3.1.4.1", "A request counts as one of its highest version.")
 @pytest.mark.parametrize(
     ("minimum", "maximum", "seen"),
     [

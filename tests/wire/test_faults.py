@@ -15,6 +15,7 @@ from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.rights import Right
 from rmsserver.xrml.values import Version
 from tests.cluster import DAY, NOW, Cluster, Published, grantee, make_cluster
+from tests.conformance import conforms
 from tests.http_server import Response
 from tests.operations.licensing import OUTSIDER, READER, altered, resigned
 from tests.operations.malformed_bits import Sealer, bits_xml, des_session
@@ -128,6 +129,7 @@ EXCLUDED = {"excluded_racs": frozenset([mode_2().account(READER).rac.principal.p
 LATER = NOW + 400 * DAY
 WRONG_SERVICE = calls.find_service_locations(CANARY)
 SERVICES = calls.find_service_locations(*["LicensingService"] * 101)
+WITHOUT_TYPE = calls.certify(mode_2().machine(CANARY).chain).replace("<Persistent>true</Persistent>", "")
 NOT_A_RAC = (mode_2().machine(CANARY).chain[0],)
 
 CASES: dict[type[RmsError], list[Callable[[], Ask]]] = {
@@ -137,6 +139,7 @@ CASES: dict[type[RmsError], list[Callable[[], Ask]]] = {
         lambda: licence(racs=(f"<XrML>{CANARY * 4000}</XrML>",)),
         lambda: licence(altered_bits()),
         lambda: sign(altered(mode_2().publish(None, VIEW), ("<WORK>", f"<WORK><OBJECT>{CANARY}</OBJECT>"))),
+        lambda: sign(altered(mode_2().publish(None, VIEW), ("</PRINCIPAL>", f"<X>{CANARY}</X></PRINCIPAL>"))),
         lambda: Ask("FindServiceLocations", SERVICES),
         lambda: Ask("FindServiceLocationsForUser", SERVICES),
         lambda: Ask("GetServerInfo", calls.get_server_info(*["VersionInfo"] * 101)),
@@ -153,7 +156,8 @@ CASES: dict[type[RmsError], list[Callable[[], Ask]]] = {
             lambda name=name: Ask(name, "")
             for name in calls.SERVICES
             if name not in ("GetLicensorCertificate", "AcquireTemplateInformation")
-        )
+        ),
+        lambda: Ask("Certify", WITHOUT_TYPE),
     ],
     errors.InvalidOperation: [
         lambda: Ask("FindServiceLocations", WRONG_SERVICE),
@@ -196,6 +200,7 @@ CASES: dict[type[RmsError], list[Callable[[], Ask]]] = {
     errors.UntrustedPersonaCert: [
         lambda: client_licensor(stranger().account(READER).chain),
         lambda: licence(racs=stranger().account(READER).chain),
+        lambda: licence(racs=mode_2().account(READER, id_type="Federation").chain),
     ],
     errors.DrmacIsExcluded: [lambda: client_licensor(configure=EXCLUDED), lambda: licence(configure=EXCLUDED)],
     errors.CredentialCreationTime: [reused_account],
@@ -227,6 +232,60 @@ def altered_bits() -> Published:
 
 
 ALL = [(error, n) for error, cases in CASES.items() for n in range(len(cases))]
+
+SECTIONS = {
+    "AcquireLicense": "MS-RMPR 3.4.4.1",
+    "AcquireTemplateInformation": "MS-RMPR 3.4.4.2",
+    "AcquireTemplates": "MS-RMPR 3.4.4.3",
+    "AcquireIssuanceLicense": "MS-RMPR 3.5.4.1",
+    "GetClientLicensorCert": "MS-RMPR 3.5.4.2",
+}
+_LICENCE, _SIGN, _CLC = "AcquireLicense", "AcquireIssuanceLicense", "GetClientLicensorCert"
+_IN_SERVICE = "A decommissioned cluster answers ClusterDecommissioned."
+_RAC_SENTENCES = {
+    errors.InvalidPersonaCertSignature: "A RAC chain with a bad signature gets InvalidPersonaCertSignature.",
+    errors.UntrustedPersonaCert: "A RAC of an issuer that is not trusted gets UntrustedPersonaCert.",
+    errors.DrmacIsExcluded: "An excluded RAC gets DrmacIsExcluded.",
+    errors.UnexpectedPersonaCert: "Whatever else is wrong with a RAC chain gets UnexpectedPersonaCert.",
+    errors.UnsupportedCryptographicSet: "A RAC of the other cryptographic mode gets UnsupportedCryptographicSet.",
+}
+PROVES: dict[tuple[type[RmsError], str], str] = {
+    **{(error, operation): text for error, text in _RAC_SENTENCES.items() for operation in (_LICENCE, _CLC)},
+    **{(errors.ClusterDecommissioned, operation): _IN_SERVICE for operation in SECTIONS},
+    (errors.BlackBoxIsInvalid, _LICENCE): ("A RAC for a security processor below the minimum gets BlackBoxIsInvalid."),
+    (errors.CredentialCreationTime, _LICENCE): (
+        "An account made later than the licence, beyond the tolerance, gets CredentialCreationTime."
+    ),
+    (errors.InvalidRightsLabelSignature, _LICENCE): (
+        "A publishing licence with a bad signature gets InvalidRightsLabelSignature."
+    ),
+    (errors.IssuanceLicenseIsNotWithinValidTimeRange, _LICENCE): (
+        "A publishing licence outside its VALIDITYTIME gets IssuanceLicenseIsNotWithinValidTimeRange."
+    ),
+    (errors.RightsLabelNoMatchingIssuedPrincipal, _LICENCE): (
+        "A publishing licence for another server gets RightsLabelNoMatchingIssuedPrincipal."
+    ),
+    (errors.InvalidOperation, _LICENCE): "A request of version 1.0.0.0 with several items is refused.",
+    (errors.ArgumentNull, "AcquireTemplates"): "A request without a list of GUIDs is refused.",
+    (errors.OnlinePublishingDisabled, _SIGN): "Where online publishing is off the answer is OnlinePublishingDisabled.",
+    (errors.UnsignedIssuanceLicenseNoMatchingIssuedPrincipal, _SIGN): (
+        "A licence for another server gets UnsignedIssuanceLicenseNoMatchingIssuedPrincipal."
+    ),
+    (errors.InvalidOfficialRightsTemplate, _SIGN): (
+        "Rights data that is a badly signed official template gets InvalidOfficialRightsTemplate."
+    ),
+    (errors.CryptoUnsupportedSymKey, _SIGN): "A DES session key gets CryptoUnsupportedSymKey.",
+    (errors.ArgumentNull, _SIGN): "A request without an unsigned publishing licence is refused.",
+    (errors.ArgumentNull, _CLC): "A request without a RAC chain is refused.",
+}
+"""The requirement that the fault of an operation proves, in the words of the catalogue."""
+
+
+def marks_of(error: type[RmsError], number: int) -> list[pytest.MarkDecorator]:
+    """What one of `ALL` proves."""
+    operation = CASES[error][number]().operation
+    sentence = PROVES.get((error, operation))
+    return [conforms(SECTIONS[operation], sentence)] if sentence else []
 
 
 @pytest.fixture
@@ -270,7 +329,20 @@ def check_fault(server: RealServer, ask: Ask, error: type[RmsError], soap12: boo
 
 
 @pytest.mark.parametrize("soap12", [False, True], ids=["soap11", "soap12"])
-@pytest.mark.parametrize(("error", "number"), ALL, ids=[f"{error.__name__}-{n}" for error, n in ALL])
+@conforms("MS-RMPR 3.4.4.1", "A request that fails is answered with a SOAP fault.")
+@conforms("MS-RMPR 3.4.4.1", "A request that fails gets a fault of the table or a generic one.")
+@conforms("MS-RMPR 3.4.4.2", "A request that fails is answered with a SOAP fault.")
+@conforms("MS-RMPR 3.4.4.2", "A request that fails gets a fault.")
+@conforms("MS-RMPR 3.4.4.3", "A request that fails is answered with a SOAP fault.")
+@conforms("MS-RMPR 3.4.4.3", "A request that fails gets a fault.")
+@conforms("MS-RMPR 3.4.4.3.2.1", "A request without guids is refused.")
+@conforms("MS-RMPR 3.5.4.1", "A request that fails is answered with a SOAP fault.")
+@conforms("MS-RMPR 3.5.4.1", "A request that fails gets a fault of the table or a generic one.")
+@conforms("MS-RMPR 3.5.4.2", "A request that fails is answered with a SOAP fault.")
+@pytest.mark.parametrize(
+    ("error", "number"),
+    [pytest.param(error, n, id=f"{error.__name__}-{n}", marks=marks_of(error, n)) for error, n in ALL],
+)
 def test_a_fault_on_the_wire(fresh: RealServer, error: type[RmsError], number: int, soap12: bool) -> None:
     """HTTP 500, Server (1.2: Receiver), the full name first, its fixed text, no header, nothing of the input."""
     check_fault(fresh, CASES[error][number](), error, soap12)

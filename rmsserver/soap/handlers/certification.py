@@ -9,7 +9,7 @@ from rmsserver.soap.call import Call, Handler, Message
 def certify(call: Call, parameters: Message | None) -> Message:
     """3.3.4.1. The quota is a relic; its numbers are the product's (section 7, note 40)."""
     chain = call.chain(parameters.MachineCertificateChain) if parameters else None
-    request = CertifyRequest(chain, persistent=bool(parameters and parameters.Persistent))
+    request = CertifyRequest(chain, parameters.Persistent if parameters else None)
     result = call.ask(call.operations.certify, request)
     return call.new(
         "CertifyResponse",
