@@ -18,6 +18,7 @@ from rmsserver.state import TrustedLicensingServer
 from rmsserver.stores.decryption_budget import TokenBucketBudget
 from rmsserver.xrml.enabling_bits import RESERVED_ECB, ContentKey
 from tests.cluster import NOW, Cluster, Published
+from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, OUTSIDER, Desk, altered, resigned
 from tests.operations.malformed_bits import MALFORMED, Sealer, bits_xml, des_session
 
@@ -42,6 +43,7 @@ def desk(mode_2: Cluster) -> Desk:
     return Desk(mode_2.with_state(decommissioned=True))
 
 
+@conforms("MS-RMSI 3.2.4.1", "A licence sealed to one of those is answered with its content key.")
 def test_the_raw_key_of_a_licence(cluster: Cluster) -> None:
     """Without its header, whatever the caller was granted, of 16 and 32 bytes; the audit says whose document it was."""
     desk = Desk(cluster.with_state(decommissioned=True))
@@ -59,6 +61,8 @@ def test_a_licence_signed_online(cluster: Cluster) -> None:
     assert ask(desk, signed.chain) == signed.content_key.key
 
 
+@conforms("MS-RMSI 3.2.4.1", "Of several licences the first counts.")
+@conforms("MS-RMSI 3.2.4.1.2.1", "Only the first element of a request is processed.")
 def test_only_the_first_counts(desk: Desk) -> None:
     """First element, and its first licence (3.2.4.1)."""
     author = desk.cluster.author()
@@ -68,6 +72,10 @@ def test_only_the_first_counts(desk: Desk) -> None:
     assert ask(desk, one.chain, None, ("no document",)) == one.content_key.key
 
 
+@conforms(
+    "MS-RMSI 3.2.4.1",
+    "The licence's principal is compared by ID and modulus with those of own, former and imported server certificates.",
+)
 def test_licences_of_former_and_imported_keys(desk: Desk, mode_1: Cluster, stranger: Cluster) -> None:
     """Whatever the cluster could license."""
     desk.configure(
@@ -79,6 +87,8 @@ def test_licences_of_former_and_imported_keys(desk: Desk, mode_1: Cluster, stran
         assert ask(desk, (published.text,)) == published.content_key.key
 
 
+@conforms("MS-RMSI 3.2.4.1", "Only a decommissioned server hands out content keys.")
+@conforms("MS-RMSI 3.2.4.1", "A server in service answers ClusterNotDecommissionedException.")
 def test_a_cluster_in_service_hands_out_no_key(mode_2: Cluster) -> None:
     """Before the request is looked at, and however it looks."""
     desk = Desk(mode_2)
@@ -86,6 +96,7 @@ def test_a_cluster_in_service_hands_out_no_key(mode_2: Cluster) -> None:
         refused(desk, ClusterNotDecommissioned, *items)
 
 
+@conforms("MS-RMSI 3.2.4.1", "A request without a readable licence that holds gets no key.")
 def test_the_form_of_a_request(desk: Desk) -> None:
     """No element, no licence, no document; too large."""
     published = desk.cluster.publish(desk.cluster.author())
@@ -100,11 +111,42 @@ def test_the_form_of_a_request(desk: Desk) -> None:
         )
 
 
+@conforms(
+    "MS-RMSI 3.2.4.1",
+    "A licence for another server is refused with UnsignedIssuanceLicenseNoMatchingIssuedPrincipalException.",
+)
 def test_a_licence_for_another_server(desk: Desk, stranger: Cluster) -> None:
     published = desk.cluster.publish(desk.cluster.author(), sealed_to=stranger.state.licensor)
     refused(desk, UnsignedIssuanceLicenseNoMatchingIssuedPrincipal, (published.text,))
 
 
+@conforms(
+    "MS-RMSI 3.2.4.1",
+    "The licence's principal is compared by ID and modulus with those of own, former and imported server certificates.",
+)
+def test_id_and_modulus_must_both_be_ours(desk: Desk, stranger: Cluster) -> None:
+    """Our ID with another's key, another's ID with our key; the letter case of the ID means nothing."""
+    author = desk.cluster.author()
+    published = desk.cluster.publish(author)
+    own, other = (c.state.licensor.certificate.principal for c in (desk.cluster, stranger))
+    for ours, theirs in ((own.object.id, other.object.id), (modulus(desk.cluster), modulus(stranger))):
+        refused(
+            desk,
+            UnsignedIssuanceLicenseNoMatchingIssuedPrincipal,
+            (resigned(published, author, (ours, theirs)).text,),
+        )
+    assert own.object.id.upper() != own.object.id
+    # Another spelling has another hash, which is sealed in; that it came so far says that the principal was found.
+    refused(desk, UnspecifiedError, (resigned(published, author, (own.object.id, own.object.id.upper())).text,))
+
+
+def modulus(cluster: Cluster) -> str:
+    """As it stands in documents."""
+    text = cluster.state.licensor.certificate.principal.object_and_key_surface
+    return text[text.rindex('">') + 2 : text.rindex("</VALUE>")]
+
+
+@conforms("MS-RMSI 3.2.4.1", "A request without a readable licence that holds gets no key.")
 def test_L4_a_licence_that_does_not_hold(desk: Desk) -> None:
     """An altered one, and an unsigned one."""
     published = desk.cluster.publish(desk.cluster.author())
@@ -112,6 +154,7 @@ def test_L4_a_licence_that_does_not_hold(desk: Desk) -> None:
     refused(desk, UnspecifiedError, (desk.cluster.publish(None).text,))
 
 
+@conforms("MS-RMSI 3.2.4.1", "The key's type is AES or DES.")
 @pytest.mark.parametrize("kind", [*MALFORMED, "DES"])
 def test_C1_one_outcome_for_whatever_does_not_open(desk: Desk, kind: str) -> None:
     """A DES key among them (threat L11)."""

@@ -34,6 +34,7 @@ from rmsserver.xrml.rights import Right
 from rmsserver.xrml.use_license import OWNER_RIGHT, UseLicense
 from rmsserver.xrml.values import TimeRange
 from tests.cluster import ALWAYS, DAY, NOW, Cluster, Published, grantee, server_hierarchy
+from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, OUTSIDER, READER, Desk, altered, resigned
 
 MAIL_SERVER = "boss@example.com"
@@ -72,6 +73,9 @@ def stored_key(desk: Desk, email: str) -> PrivateKey | None:
     return desk.ports.user_keys.get(desk.cluster.sid(email), desk.cluster.mode.rsa_bits)
 
 
+@conforms("MS-RMSI 3.5.4.1", "Each identity is looked up, and its account's public key found or made.")
+@conforms("MS-RMSI 3.5.4.1", "Where no licence can be issued to an account, an error stands in its place.")
+@conforms("MS-RMSI 3.5.4.1", "Every identity with rights gets a use licence.")
 def test_each_identity_is_answered_in_its_place(cluster: Cluster) -> None:
     """By address or SID, in any case, twice if asked twice; owner, reader, outsider and stranger."""
     desk, published = Desk(cluster), cluster.publish(cluster.author())
@@ -89,6 +93,7 @@ def test_each_identity_is_answered_in_its_place(cluster: Cluster) -> None:
                                         "3: AcquirePreLicenseInvalidLicenseeException"]  # fmt: skip
 
 
+@conforms("MS-RMSI 3.5.4.1", "Each identity is looked up, and its account's public key found or made.")
 def test_a_user_certified_later_opens_it(cluster: Cluster) -> None:
     """The key pair is made and stored; the RAC of the first Certify has it, and the same principal to the letter."""
     desk, published = Desk(cluster), cluster.publish(cluster.author())
@@ -141,6 +146,9 @@ def test_members_of_groups_and_aliases_have_their_rights(mode_2: Cluster) -> Non
         assert outsider is NoRightsForRequestedPrincipal
 
 
+@conforms(
+    "MS-RMSI 3.5.4.1", "Who is not known gets AcquirePreLicenseInvalidLicenseeException in the place of a licence."
+)
 @pytest.mark.parametrize(
     "identity", [None, "", "  ", "reader", "EXAMPLE\\reader", "all@example.com", "S-1-5-21-1", "*"]
 )
@@ -160,6 +168,7 @@ def test_accounts_that_cannot_be_certified(mode_2: Cluster, change: dict[str, ob
     assert stored_key(desk, READER) is None
 
 
+@conforms("MS-RMSI 3.5.4.1", "Where no licence can be issued to an account, an error stands in its place.")
 def test_an_excluded_key_gets_no_licence(mode_2: Cluster) -> None:
     """racExclusionPolicy holds where no RAC is shown, too."""
     desk, published = Desk(mode_2), mode_2.publish(mode_2.author())
@@ -185,6 +194,7 @@ def test_bounded(mode_2: Cluster) -> None:
     refused(desk, UnspecifiedError, AcquirePreLicenseItem((READER,), published.chain, "x" * 102_401))
 
 
+@conforms("MS-RMSI 3.5.4.1", "A request without identities or without a licence that holds is refused.")
 def test_the_form_of_a_request(mode_2: Cluster) -> None:
     """One element with identities and a licence (3.5.4.1.2.1)."""
     desk, published = Desk(mode_2), mode_2.publish(mode_2.author())
@@ -197,6 +207,8 @@ def test_the_form_of_a_request(mode_2: Cluster) -> None:
         refused(desk, ArgumentNull, dataclasses.replace(good, **changes))
 
 
+@conforms("MS-RMSI 3.5.4.1", "A request without identities or without a licence that holds is refused.")
+@conforms("MS-RMSI 3.5.4.1", "What is wrong with the whole request is a fault.")
 def test_what_is_wrong_with_the_licence_is_a_fault(mode_2: Cluster, stranger: Cluster) -> None:
     """With the names of AcquireLicense: it concerns every identity."""
     desk, author = Desk(mode_2), mode_2.author()

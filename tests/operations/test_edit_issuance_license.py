@@ -36,6 +36,7 @@ from rmsserver.xrml.rights import ApplicationData, Right, owner_metadata_xml, wr
 from rmsserver.xrml.use_license import OWNER_RIGHT
 from rmsserver.xrml.values import TimeRange
 from tests.cluster import ALWAYS, DAY, NOW, Author, Cluster, Published, grantee, guid, server_hierarchy
+from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, OUTSIDER, READER, Desk, altered, resigned
 from tests.operations.malformed_bits import MALFORMED, Sealer, bits_xml, des_session
 
@@ -102,6 +103,9 @@ def unsigned(mode_2: Cluster) -> Published:
 # --- what is signed ----------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMSI 3.4.4.1", "A request that passes all checks is served.")
+@conforms("MS-RMSI 3.4.4.1", "The new licence's enabling bits hold the content key of the signed licence.")
+@conforms("MS-RMSI 3.4.4.1", "The new licence has the server's signature.")
 def test_other_readers_open_the_same_content(cluster: Cluster) -> None:
     """Who is granted it now opens it with the old content key; who was granted it before has the old licence alone."""
     desk = Desk(cluster)
@@ -115,6 +119,10 @@ def test_other_readers_open_the_same_content(cluster: Cluster) -> None:
     desk.ask(old, READER)
 
 
+@conforms(
+    "MS-RMSI 3.4.4.1", "The rights data of the unsigned licence is opened with the unsigned licence's own content key."
+)
+@conforms("MS-RMSI 3.4.4.1", "The same rights data is encrypted anew with the content key of the signed licence.")
 def test_the_rights_data_is_that_of_the_unsigned_licence(desk: Desk, signed: Published, unsigned: Published) -> None:
     """To the character, under the other key; all else as in online publishing."""
     new = edit(desk, signed, unsigned).license
@@ -158,6 +166,10 @@ def test_licences_of_former_and_imported_keys(
 # --- who may, and what -------------------------------------------------------------------------------------------------
 
 
+@conforms(
+    "MS-RMSI 3.4.4.1",
+    "A signed licence whose rights data does not allow editing is refused with ServerRepublishIllegalException.",
+)
 @pytest.mark.parametrize(
     "allowed",
     [
@@ -177,6 +189,10 @@ def test_a_licence_that_does_not_allow_it(
     )
 
 
+@conforms(
+    "MS-RMSI 3.4.4.1",
+    "A signed licence whose rights data does not allow editing is refused with ServerRepublishIllegalException.",
+)
 def test_the_permission_in_the_clear_is_none(desk: Desk, unsigned: Published) -> None:
     """Anybody could write it there, and the unsigned licence's own does not count either."""
     author = desk.cluster.author()
@@ -192,6 +208,10 @@ def test_L7_our_template_decides(desk: Desk, unsigned: Published) -> None:
     refused(desk, ServerRepublishIllegal, signed, unsigned)
 
 
+@conforms(
+    "MS-RMSI 3.4.4.1",
+    "A template in the rights data whose signature does not hold is refused with InvalidOfficialRightsTemplateException.",
+)
 def test_a_forged_template_in_either_licence(
     desk: Desk, stranger: Cluster, signed: Published, unsigned: Published
 ) -> None:
@@ -203,6 +223,15 @@ def test_a_forged_template_in_either_licence(
     refused(desk, InvalidOfficialRightsTemplate, signed, desk.cluster.publish(None, rights_data=forged))
 
 
+@conforms("MS-RMSI 3.4.4.1", "Neither licence is used unless it is well-formed.")
+@conforms("MS-RMSI 3.4.4.1", "The signed licence's signature must hold.")
+@conforms(
+    "MS-RMSI 3.4.4.1",
+    "A signed licence that does not hold, or of a signer not trusted, is refused with InvalidSignedIssuanceLicenseException.",
+)
+@conforms(
+    "MS-RMSI 3.4.4.1", "A signed licence for another server is refused with InvalidSignedIssuanceLicenseException."
+)
 def test_the_signed_licence_must_hold(desk: Desk, stranger: Cluster, signed: Published, unsigned: Published) -> None:
     """Signature, signer and principal: one name for all."""
     author = desk.cluster.author()
@@ -219,6 +248,11 @@ def test_the_signed_licence_must_hold(desk: Desk, stranger: Cluster, signed: Pub
     refused(desk, InvalidSignedIssuanceLicense, signed, unsigned)
 
 
+@conforms("MS-RMSI 3.4.4.1", "Neither licence is used unless it is well-formed.")
+@conforms(
+    "MS-RMSI 3.4.4.1",
+    "An unsigned licence for another server is refused with UnsignedIssuanceLicenseNoMatchingIssuedPrincipalException.",
+)
 def test_the_unsigned_licence_must_be_one_for_us(
     desk: Desk, stranger: Cluster, signed: Published, unsigned: Published
 ) -> None:
@@ -305,6 +339,9 @@ def test_a_des_key_has_a_name_in_the_unsigned_licence_alone(desk: Desk, signed: 
 # --- before anything else ----------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMSI 3.4.4.1", "A request without two licences within the limits is refused.")
+@conforms("MS-RMSI 3.4.4.1.2.1", "A request for anything but one licence is refused.")
+@conforms("MS-RMSI 3.4.4.1.3.1", "None or several elements are refused.")
 def test_the_form_of_a_request(desk: Desk, signed: Published, unsigned: Published) -> None:
     """One element with two licences, within the limits."""
     good = EditIssuanceLicenseItem(signed.text, unsigned.text)
@@ -325,6 +362,10 @@ def test_the_form_of_a_request(desk: Desk, signed: Published, unsigned: Publishe
         assert type(caught.value) is error
 
 
+@conforms(
+    "MS-RMSI 3.4.4.1", "Where online publishing is off every request is refused with OnlinePublishingDisabledException."
+)
+@conforms("MS-RMSI 3.4.4.1", "A decommissioned server answers ClusterDecommissionedException.")
 def test_decommissioned_then_disabled(desk: Desk) -> None:
     """Before the licences are looked at (rulings 17)."""
     desk.configure(decommissioned=True, online_publishing_enabled=False)

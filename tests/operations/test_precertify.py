@@ -22,6 +22,7 @@ from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.use_license import UseLicense
 from rmsserver.xrml.values import TimeRange
 from tests.cluster import ALWAYS, DAY, NOW, Cluster, server_hierarchy
+from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, READER, Desk
 
 
@@ -45,6 +46,9 @@ def refused(desk: Desk, error: type[RmsError], *items: PrecertifyItem | None) ->
     assert type(caught.value) is error
 
 
+@conforms("MS-RMSI 3.3.4.1", "The answer has the certificate of the user's public key.")
+@conforms("MS-RMSI 3.3.4.1.3.2", "Address, SID or both name the user, and nothing else does.")
+@conforms("MS-RMSI 3.3.4.1.3.3", "Id is the SID of an account.")
 def test_a_user_by_address_sid_or_both(cluster: Cluster) -> None:
     """One and the same account; letter case and an alias make no difference; no machine and no private key."""
     desk = Desk(cluster)
@@ -92,6 +96,18 @@ def test_it_gets_no_client_licensor_certificate(mode_2: Cluster) -> None:
         get_client_licensor_cert(request, mode_2.caller(AUTHOR), mode_2.state, desk.ports, NOW)
 
 
+@conforms("MS-RMSI 3.3.4.1", "A request that names no user of the directory makes no certificate and no key.")
+@conforms("MS-RMSI 3.3.4.1", "A request with neither UserName nor Identification is refused.")
+@conforms("MS-RMSI 3.3.4.1", "An Identification without AuthenticationMode is refused.")
+@conforms("MS-RMSI 3.3.4.1", "An Identification without Id is refused.")
+@conforms("MS-RMSI 3.3.4.1", "An Id that is no SID is refused.")
+@conforms("MS-RMSI 3.3.4.1.2.1", "An array without a request is refused.")
+@conforms("MS-RMSI 3.3.4.1.2.1", "None or several requests in the array are refused with DRMSArgumentException.")
+@conforms("MS-RMSI 3.3.4.1.3.1", "More or less than one element is refused.")
+@conforms("MS-RMSI 3.3.4.1.3.2", "Address, SID or both name the user, and nothing else does.")
+@conforms("MS-RMSI 3.3.4.1.3.3", "AuthenticationMode may not be missing.")
+@conforms("MS-RMSI 3.3.4.1.3.3", "Another AuthenticationMode than Windows is refused.")
+@conforms("MS-RMSI 3.3.4.1.3.3", "Id is the SID of an account.")
 @pytest.mark.parametrize(
     ("items", "error"),
     [
@@ -123,6 +139,7 @@ def test_no_request_at_all(mode_2: Cluster) -> None:
         precertify(PrecertifyRequest(None), mode_2.caller(AUTHOR), mode_2.state, mode_2.ports(), NOW)
 
 
+@conforms("MS-RMSI 3.3.4.1", "UserName and Identification of two users are refused with UnauthorizedAccessException.")
 def test_address_and_sid_of_two_users(mode_2: Cluster) -> None:
     """Nobody gets a certificate that says one thing and was asked for as another (3.3.4.1)."""
     refused(Desk(mode_2), UnauthorizedAccess, named(READER, mode_2.sid(AUTHOR)))

@@ -11,6 +11,7 @@ from rmsserver.stores.memory import MemoryPeers
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.use_license import UseLicense
 from tests.cluster import DAY, NOW, Cluster, make_cluster
+from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, OUTSIDER, READER, Desk
 from tests.operations.test_acquire_pre_license import ask, stored_key
 
@@ -62,6 +63,7 @@ def test_who_has_no_rights_is_not_asked_about(branch: Desk) -> None:
     assert peers(branch).asked == []
 
 
+@conforms("MS-RMSI 3.5.4.1", "Where the account's key cannot be had, an error stands in the place of the licence.")
 def test_what_the_root_does_not_know(branch: Desk) -> None:
     """In its place, and the next one is served."""
     del peers(branch).certificates[PRECERTIFICATION][branch.cluster.sid(READER)]

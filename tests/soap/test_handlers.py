@@ -17,6 +17,7 @@ from rmsserver.operations.get_client_licensor_cert import GetClientLicensorCertR
 from rmsserver.operations.get_server_info import ServerInfoItem
 from rmsserver.operations.precertify import Identification, PrecertifyItem, PrecertifyResult
 from rmsserver.operations.templates import TemplateEntry, TemplateInformation
+from tests.conformance import conforms
 from tests.soap_messages import (
     CERTIFICATION,
     DECOMMISSION,
@@ -111,6 +112,7 @@ def test_acquire_pre_license_items() -> None:
     assert operation.request.items is None
 
 
+@conforms("MS-RMSI 3.5.4.1.3.4", "ReferenceCertificates is empty.")
 def test_acquire_pre_license_answers_in_order() -> None:
     """A leaf or an error in no namespace for each identity; the chain once; ReferenceCertificates empty."""
     result = AcquirePreLicenseResult((XRML, NoRightsForRequestedPrincipal(), XRML), (XRML, XRML))

@@ -12,6 +12,7 @@ from rmsserver.auth.policy import Demand, Rule
 from rmsserver.xrml.license import PublishingLicense
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.use_license import UseLicense
+from tests.conformance import conforms
 from tests.http_server import Response
 from tests.operations.licensing import OUTSIDER, READER
 from tests.wire import calls
@@ -65,6 +66,9 @@ def surfaces(answer: Response, kind: str) -> list[str]:
     return [part.split("</Certificate>")[0] for part in inner.split("<Certificate>")[1:]]
 
 
+@conforms("MS-RMSI 2.1", "All four interfaces answer SOAP 1.1 and SOAP 1.2 over HTTP.")
+@conforms("MS-RMSI 3.5.4.1", "Every identity with rights gets a use licence.")
+@conforms("MS-RMSI 3.5.4.1.3.2", "The leaf of a publishing licence is enough.")
 @pytest.mark.parametrize("soap12", [False, True], ids=["soap11", "soap12"])
 def test_pre_licensing(server: RealServer, soap12: bool) -> None:
     """Leaves in the order of the identities, the SLC chain, no references; a client with the key opens the licence."""
@@ -90,6 +94,10 @@ def test_pre_licensing(server: RealServer, soap12: bool) -> None:
         assert license_.open_content_key(key, bytes(16)) == published.content_key
 
 
+@conforms("MS-RMSI 2.1", "All four interfaces answer SOAP 1.1 and SOAP 1.2 over HTTP.")
+@conforms("MS-RMSI 3.3.4.1", "The answer has the certificate of the user's public key.")
+@conforms("MS-RMSI 3.3.4.1.2.2", "The response has one certificate.")
+@conforms("MS-RMSI 3.3.4.1.3.4", "The answer's array has one element.")
 @pytest.mark.parametrize("soap12", [False, True], ids=["soap11", "soap12"])
 def test_pre_certification_then_licensing(server: RealServer, soap12: bool) -> None:
     """The story of 4.2: the mail server gets the certificate, and with it a use licence for the reader."""
@@ -105,6 +113,11 @@ def test_pre_certification_then_licensing(server: RealServer, soap12: bool) -> N
     assert license_.principal.object_and_key_surface == rac.principal.object_and_key_surface
 
 
+@conforms("MS-RMSI 2.1", "All four interfaces answer SOAP 1.1 and SOAP 1.2 over HTTP.")
+@conforms("MS-RMSI 3.4.4.1", "The answer is the new licence.")
+@conforms("MS-RMSI 3.4.4.1", "The answer is the leaf alone.")
+@conforms("MS-RMSI 3.4.4.1.2.2", "The response has one element.")
+@conforms("MS-RMSI 3.4.4.1.3.3", "The answer's array has one element.")
 @pytest.mark.parametrize("soap12", [False, True], ids=["soap11", "soap12"])
 def test_republishing(server: RealServer, soap12: bool) -> None:
     """One certificate: the new licence, which the new reader's use licence comes from."""
@@ -120,6 +133,9 @@ def test_republishing(server: RealServer, soap12: bool) -> None:
     assert license_.open_content_key(outsider.key, bytes(16)) == old.content_key
 
 
+@conforms("MS-RMSI 2.1", "All four interfaces answer SOAP 1.1 and SOAP 1.2 over HTTP.")
+@conforms("MS-RMSI 3.2.4.1", "Only a decommissioned server hands out content keys.")
+@conforms("MS-RMSI 3.2.4.1", "A licence sealed to one of those is answered with its content key.")
 @pytest.mark.parametrize("soap12", [False, True], ids=["soap11", "soap12"])
 def test_decommissioned_and_back(server: RealServer, soap12: bool) -> None:
     """Only the content key is to be had, whatever was granted; after the way back everything else again."""

@@ -11,6 +11,7 @@ from rmsserver.auth.policy import Demand, Rule
 from rmsserver.errors import RmsError
 from rmsserver.xrml.keys import CryptoMode
 from tests.cluster import Published
+from tests.conformance import conforms
 from tests.operations.licensing import OUTSIDER, READER, altered, resigned
 from tests.operations.malformed_bits import Sealer, bits_xml, des_session
 from tests.operations.test_edit_issuance_license import block, protected
@@ -184,6 +185,20 @@ def fresh() -> Iterator[RealServer]:
     running.http.stop()
 
 
+@conforms("MS-RMSI 3.1.4.2", "A missing or null element that an operation needs is refused with ArgumentNullException.")
+@conforms(
+    "MS-RMSI 3.2.4.1",
+    "A licence for another server is refused with UnsignedIssuanceLicenseNoMatchingIssuedPrincipalException.",
+)
+@conforms("MS-RMSI 3.2.4.1", "A server in service answers ClusterNotDecommissionedException.")
+@conforms("MS-RMSI 3.2.4.1", "Refusals are the common faults or those of the operation's table.")
+@conforms("MS-RMSI 3.3.4.1", "A request that fails gets a fault.")
+@conforms("MS-RMSI 3.3.4.1", "Refusals have the names of the common faults and of the operation's table.")
+@conforms("MS-RMSI 3.4.4.1", "A request that fails gets a fault.")
+@conforms("MS-RMSI 3.4.4.1", "Refusals are the common faults or those of the operation's table.")
+@conforms("MS-RMSI 3.4.4.1", "A decommissioned server answers ClusterDecommissionedException.")
+@conforms("MS-RMSI 3.5.4.1", "What is wrong with the whole request is a fault.")
+@conforms("MS-RMSI 3.5.4.1", "Refusals are the common faults or those of the operation's table.")
 @pytest.mark.parametrize("soap12", [False, True], ids=["soap11", "soap12"])
 @pytest.mark.parametrize(("error", "number"), ALL, ids=[f"{error.__name__}-{n}" for error, n in ALL])
 def test_a_fault_on_the_wire(fresh: RealServer, error: type[RmsError], number: int, soap12: bool) -> None:
@@ -209,6 +224,12 @@ def excluded(server: RealServer) -> str:
     return READER
 
 
+@conforms(
+    "MS-RMSI 3.5.4.1", "Who is not known gets AcquirePreLicenseInvalidLicenseeException in the place of a licence."
+)
+@conforms("MS-RMSI 3.5.4.1", "The errors of single licences have the names of AcquireLicense.")
+@conforms("MS-RMSI 3.5.4.1", "An error is an AcquirePreLicenseException element in the place of its identity.")
+@conforms("MS-RMSI 3.5.4.1.3.4", "The error of an identity stands between the licences of the others.")
 @pytest.mark.parametrize("error", PER_IDENTITY)
 def test_an_error_in_the_place_of_its_identity(fresh: RealServer, error: type[RmsError]) -> None:
     """`Name-text` in no namespace, between two licences or errors, counted from 0 ([MS-RMSI] 3.5.4.1.3.5)."""
