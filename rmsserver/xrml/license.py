@@ -14,12 +14,14 @@ from rmsserver.xrml.errors import WrongKindError, XrmlSyntaxError
 from rmsserver.xrml.issuing import SERVER
 from rmsserver.xrml.keys import CryptoMode, PrivateKey, decode_base64
 from rmsserver.xrml.principal import Principal, XrmlObject
-from rmsserver.xrml.rights import Grantee, Policy, read_owner, read_policies, referral_point
+from rmsserver.xrml.rights import Grantee, Policy, read_owner, read_policies, referral_point, referral_points
 from rmsserver.xrml.signature import SignatureStyle
 from rmsserver.xrml.surface import Element, render
 from rmsserver.xrml.values import format_time
 
 _RIGHTS_DATA_ID = "Encrypted-Rights-Data"
+_PRINCIPAL_PARTS = frozenset({"OBJECT", "PUBLICKEY", "SECURITYLEVEL", "ENABLINGBITS"})
+_OBJECT_PARTS = frozenset({"ID", "NAME", "ADDRESS"})
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class PublishingLicense(Document):
     def read(cls, text: str, *, signed: bool = True) -> PublishingLicense:
         """Raises XrmlSyntaxError, WrongKindError or UnsupportedCryptographyError.
 
-        With `signed` False one that has a SIGNATURE is refused (rulings 17), and ISSUER may be missing.
+        With `signed` False one that has a SIGNATURE is refused (rulings 17), ISSUER may be missing, and ISSUEDPRINCIPALS
+        must have the structure of 2.2.9.7.4 (3.5.4.1).
         """
         document = Document.read(text)
         pl = cls(document.text, document.body, document.body_type, document.signature)
@@ -39,6 +42,8 @@ class PublishingLicense(Document):
             raise XrmlSyntaxError("SIGNATURE is missing" if signed else "SIGNATURE stands in an unsigned licence")
         if signed:
             _ = pl.issuer.public_key
+        else:
+            _check_issued_principals(pl.body.one("ISSUEDPRINCIPALS"))
         _ = (
             pl.issued_time,
             pl.validity,
@@ -119,6 +124,23 @@ class PublishingLicense(Document):
     def addressed_to(self, server: Principal) -> bool:
         """Does ISSUEDPRINCIPALS mean this server: same OBJECT id (no case) and modulus (rulings 3)."""
         return self.principal.key == server.key and _same_guid(self.principal.object, server.object)
+
+
+def _check_issued_principals(element: Element) -> None:
+    """One principal with the parts of 2.2.9.7.4 and no others, in any order: writers differ in it (wire facts 7).
+
+    Raises XrmlSyntaxError.
+    """
+    principal = element.one("PRINCIPAL")
+    object_ = principal.one("OBJECT")
+    if (
+        len(element.children) != 1
+        or principal.attributes != {"internal-id": "1"}
+        or not _PRINCIPAL_PARTS.issuperset(child.tag for child in principal.children)
+        or not _OBJECT_PARTS.issuperset(child.tag for child in object_.children)
+        or object_.one("ADDRESS").attributes != {"type": "URL"}
+    ):
+        raise XrmlSyntaxError("ISSUEDPRINCIPALS does not name a server as 2.2.9.7.4 does")
 
 
 def _same_guid(one: XrmlObject, other: XrmlObject) -> bool:
@@ -215,7 +237,7 @@ def sign_publishing_license(
         + "".join(render(element) for element in body.all("DESCRIPTOR"))
         + f"<ISSUER>{slc_principal.inner_surface}</ISSUER>"
         + acquisition_points_xml(internal_url, external_url)
-        + (unsigned.referral or "")
+        + "".join(referral_points(body))
         + principals
         + render(body.one("WORK"))
         + "".join(kept)

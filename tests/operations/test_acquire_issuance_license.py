@@ -107,6 +107,42 @@ def test_what_the_server_sets_and_what_it_keeps(desk: Desk) -> None:
     assert render(parse(license_.text)) == license_.text
 
 
+def test_every_point_of_referral_is_kept(desk: Desk) -> None:
+    """3.5.4.1: any DISTRIBUTIONPOINT of type Referral-Info, to the letter; other points of the client are not."""
+    points = [referral_xml(name, f"mailto:{name}@example.com") for name in ("author", "boss")]
+    foreign = points[0].replace("Referral-Info", "Elsewhere")
+    unsigned = altered(desk.cluster.publish(None, VIEW), ("<WORK>", points[0] + foreign + points[1] + "<WORK>"))
+    text = desk.sign(unsigned).text
+    assert points[0] + points[1] in text
+    assert "Elsewhere" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "internal", "external"),
+    [
+        ({}, "http://rms.example.com/_wmcs/licensing", None),
+        ({"licensing_url": "https://in/_wmcs/licensing"}, "https://in/_wmcs/licensing", None),
+        (
+            {"licensing_url": "https://in/_wmcs/licensing", "external_licensing_url": "https://out/_wmcs/licensing"},
+            "https://in/_wmcs/licensing",
+            "https://out/_wmcs/licensing",
+        ),
+    ],
+)
+def test_acquisition_points_are_the_servers(
+    desk: Desk, changes: dict[str, str], internal: str, external: str | None
+) -> None:
+    """Type, GUID, name and URL of each; the unsigned licence's own do not stay."""
+    unsigned = altered(desk.cluster.publish(None, VIEW), ("http://rms.example.com/_wmcs/", "http://evil.example.com/"))
+    desk.configure(**changes)
+    points = [(p.type, p.id, p.name, p.address("URL")) for p in desk.sign(unsigned).license.distribution_points()]
+    name = "DRM Server Cluster"
+    expected = [("License-Acquisition-URL", "{0F45FD50-383B-43EE-90A4-ED013CD0CFE5}", name, internal)]
+    if external is not None:
+        expected.append(("Extranet-License-Acquisition-URL", "{94BF969A-CA04-44d6-AA96-51071281FEF2}", name, external))
+    assert points == expected
+
+
 def test_L2_every_answer_is_sealed_anew(desk: Desk) -> None:
     """Rulings 16: what the server signs never shares a block with what it was sent or signed before."""
     unsigned = desk.cluster.publish(None, VIEW)
@@ -184,6 +220,59 @@ def test_signed_licence_is_not_signed_again(desk: Desk) -> None:
     """Rulings 17: one that has a SIGNATURE is refused."""
     refused(desk, desk.cluster.publish(desk.cluster.author(), VIEW), UnspecifiedError)
     refused(desk, desk.sign(desk.cluster.publish(None, VIEW)), UnspecifiedError)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("ISSUEDPRINCIPALS>", "PRINCIPALS>"),
+        ('<PRINCIPAL internal-id="1">', "<PRINCIPAL>"),
+        ('<PRINCIPAL internal-id="1">', '<PRINCIPAL internal-id="2">'),
+        ('<PRINCIPAL internal-id="1">', '<PRINCIPAL internal-id="1" kind="x">'),
+        ("</ISSUEDPRINCIPALS>", '<PRINCIPAL internal-id="1"></PRINCIPAL></ISSUEDPRINCIPALS>'),
+        ("</ISSUEDPRINCIPALS>", "<X></X></ISSUEDPRINCIPALS>"),
+        ("</PRINCIPAL>", "<X></X></PRINCIPAL>"),
+        ("</PRINCIPAL>", '<SECURITYLEVEL name="Server-SKU"></SECURITYLEVEL></PRINCIPAL>'),
+        ('<OBJECT type="MS-DRM-Server">', '<OBJECT type="Group-Identity">'),
+        ('<OBJECT type="MS-DRM-Server">', '<OBJECT type="MS-DRM-Server"><X></X>'),
+        ('<OBJECT type="MS-DRM-Server"><ID type="MS-GUID">', '<OBJECT type="MS-DRM-Server"><ID type="Windows">'),
+        ('type="URL">HTTP://', 'type="mail">HTTP://'),
+        ('<ADDRESS type="URL">HTTP://rms.example.com/_wmcs</ADDRESS>', ""),
+        ("PUBLICKEY>", "KEY>"),
+        ("<ALGORITHM>RSA", "<ALGORITHM>DSA"),
+        ("65537", "3"),
+        ("ENABLINGBITS", "BITS"),
+    ],
+)
+def test_issued_principals_of_another_structure_are_refused(desk: Desk, old: str, new: str) -> None:
+    """3.5.4.1: as 2.2.9.7.4 has it, or UnspecifiedError; nothing is signed."""
+    unsigned = desk.cluster.publish(None, VIEW)
+    assert old in unsigned.text
+    refused(desk, dataclasses.replace(unsigned, text=unsigned.text.replace(old, new)), UnspecifiedError)
+    assert "signer" not in desk.facts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no document",
+        '<XrML version="1.2" xmlns=""><BODY type="LICENSE" version="3.0"></BODY></XrML>',
+        '<XrML version="1.2" xmlns=""><BODY type="Microsoft Rights Label" version="3.0"></BODY></XrML>',
+    ],
+)
+def test_what_is_no_publishing_licence_is_refused(desk: Desk, text: str) -> None:
+    """No XML, another kind of document, a licence without its parts."""
+    with pytest.raises(UnspecifiedError):
+        desk.sign_batch([text])
+
+
+def test_the_same_id_with_another_key_is_another_server(desk: Desk, stranger: Cluster) -> None:
+    """ID and modulus count, its size and its value."""
+    unsigned = desk.cluster.publish(None, VIEW)
+    own, other = (cluster.state.licensor.key.public for cluster in (desk.cluster, stranger))
+    changed = altered(unsigned, (own.modulus_base64, other.modulus_base64))
+    refused(desk, changed, UnsignedIssuanceLicenseNoMatchingIssuedPrincipal)
+    refused(desk, altered(unsigned, (f'size="{own.bits}"', 'size="1024"')), UnspecifiedError)
 
 
 def test_null_arguments(desk: Desk) -> None:
