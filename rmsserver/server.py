@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
-from twisted.internet import task, threads
+from twisted.internet import threads
 from twisted.python.threadpool import ThreadPool
 
 from rmsserver.account_source import AccountSource, open_accounts
 from rmsserver.auth.federation.seen_tokens import SeenTokens
 from rmsserver.config import PeersTable, read_secret
+from rmsserver.configuration_timer import ConfigurationTimer
 from rmsserver.control import ControlSocket
 from rmsserver.directory_control import directory_verbs
 from rmsserver.endpoint_table import listed_names
@@ -157,8 +158,10 @@ class RmsServer:
         )
         self._names = listed_names(config, running.ports.directory)
         self._site = make_site(self._web_parts(), reactor)
-        self._refresh: Any = task.LoopingCall(
-            lambda: threads.deferToThreadPool(reactor, self._workers, self._refresh_all)
+        self._timer = ConfigurationTimer(
+            reactor,
+            lambda: threads.deferToThreadPool(reactor, self._workers, self._refresh_all),
+            lambda: running.holder.current().configuration_refresh_interval,
         )
 
     def start(self) -> str:
@@ -179,8 +182,7 @@ class RmsServer:
             ) from None
         self._workers.start()
         self._running.start()
-        interval = self._running.holder.current().configuration_refresh_interval.total_seconds()
-        self._refresh.start(min(interval, 86_400.0), now=False)
+        self._timer.start()
         self._reactor.addSystemEventTrigger("before", "shutdown", port.stopListening)
         self._reactor.addSystemEventTrigger("after", "shutdown", self._stop)
         # What start-up made lives as long as the process: keep the collector away from it (p99 of a request).
@@ -196,8 +198,7 @@ class RmsServer:
         self._names.refresh()
 
     def _stop(self) -> None:
-        if self._refresh.running:
-            self._refresh.stop()
+        self._timer.stop()
         self._workers.stop()
         self._running.stop()
 
