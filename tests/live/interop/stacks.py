@@ -88,9 +88,29 @@ class Php(Stack):
         return ["php", str(HERE / "client.php"), base_url, self.soap]
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+class Gsoap(Stack):
+    """Stubs in C++ by `wsdl2h` and `soapcpp2`, from our files: validated against the schema, either way."""
+
+    name = "gsoap"
+    packages = "gsoap libgsoap-dev g++"
+    _SERVICES = ("certification", "license", "publish", "server", "template_distribution")
+
+    def _installed(self) -> bool:
+        return all(map(shutil.which, ("wsdl2h", "soapcpp2", "g++"))) and Path("/usr/include/stdsoap2.h").is_file()
+
+    def _made(self, folder: Path, base_url: str) -> list[str]:
+        descriptions = [str(WSDL / f"{service}.wsdl") for service in self._SERVICES]
+        _run("wsdl2h", "-t", str(HERE / "typemap.dat"), "-o", "rms.h", *descriptions, folder=folder)
+        version = {Soap.V11: "-1", Soap.V12: "-2"}[self.soap]
+        _run("soapcpp2", version, "-C", "-L", "-w", "-x", "-I/usr/share/gsoap/import", "rms.h", folder=folder)
+        sources = [str(HERE / "client.cpp"), "soapC.cpp", "soapClient.cpp"]
+        _run("g++", "-O0", "-I.", "-o", "client", *sources, "-lgsoap++", folder=folder)
+        return [str(folder / "client"), base_url]
+
+
+def _run(*command: str, folder: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-STACKS: tuple[Stack, ...] = tuple(stack(soap) for stack in (Mono, Php) for soap in Soap)
+STACKS: tuple[Stack, ...] = tuple(stack(soap) for stack in (Mono, Php, Gsoap) for soap in Soap)

@@ -19,7 +19,7 @@ import pytest
 from rmsserver.client import account, publish
 from rmsserver.client.account import Profile, stored_templates
 from rmsserver.client.consume import Licenses, Use, open_licenses
-from rmsserver.client.machine import request_machine
+from rmsserver.client.machine import Machine, request_machine
 from rmsserver.client.pfile import read_pfile
 from rmsserver.client.services import ServiceLocations
 from rmsserver.client.sign_on import Credentials, Method
@@ -27,6 +27,7 @@ from rmsserver.client.store import Settings, Store
 from rmsserver.client.transport import HttpConnection
 from rmsserver.client.trust import ClusterTrust
 from rmsserver.xrml.enabling_bits import ContentKey
+from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.use_license import UseLicense
 from tests.client.served_cluster import PASSWORD
 from tests.live.interop.conversation import Conversation, ForeignFault
@@ -128,7 +129,7 @@ class Company:
             self._people[login] = Person(profile, store, services)
         return self._people[login]
 
-    def _machine(self, login: str) -> Callable[..., account.Machine]:
+    def _machine(self, login: str) -> Callable[[CryptoMode], Machine]:
         # Machine certificates come from an endpoint of our own, which is not SOAP.
         connection = HttpConnection(Credentials(login, PASSWORD, Method.BASIC))
         return lambda mode: request_machine(connection, self.base_url, mode)
@@ -194,7 +195,7 @@ def test_the_server_says_where_its_services_are(company: Company) -> None:
 
 
 def test_a_version_that_nobody_speaks_is_a_fault(company: Company, stack: Stack) -> None:
-    """VersionData goes out, the fault comes in as the stack's own exception, with code and name; else the server's version."""
+    """VersionData goes out; a fault comes in as the stack's own exception, with code and name; else the server's version."""
     services = company.services("reader")
     with pytest.raises(ForeignFault) as caught:
         services.template_information("9.0.0.0")
@@ -255,7 +256,7 @@ def test_a_batch_has_an_answer_for_each(company: Company, tmp_path: Path) -> Non
 
 
 def test_a_mail_server_gets_licenses_ahead(company: Company, plan: Path) -> None:
-    """AcquirePreLicense for a list of identities: a licence the reader's key opens, and an exception in the outsider's place."""
+    """AcquirePreLicense for identities: a licence that the reader's key opens, and an exception in the outsider's place."""
     author, reader = company.person("author"), company.person("reader")
     file = author.protect(plan, readable(author, "reader"))
     licenses, chain = company.services("exchange").acquire_pre_license(
