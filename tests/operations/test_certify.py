@@ -33,6 +33,7 @@ from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.spc import SecurityProcessorCertificate
 from rmsserver.xrml.values import Guid, TimeRange, Version
 from tests.cluster import ALWAYS, DAY, MACHINE_NAMES, NOW, Cluster, key, known, machine_hierarchy, server_hierarchy
+from tests.conformance import conforms
 from tests.operations.weak_keys import WEAK_MODULI
 from tests.shared import genuine
 
@@ -84,6 +85,9 @@ class Recorder:
 # --- what is issued ------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.3.4.1", "The whole SLC chain follows the RAC.")
+@conforms("MS-RMPR 3.3.4.1", "A valid request gets a RAC chain.")
+@conforms("MS-RMPR 3.3.4.1", "The RAC is signed with the server's key.")
 def test_answer_is_a_chain_up_to_the_root(cluster: Cluster) -> None:
     """RAC, SLC and the chain above, which close at the cluster's root."""
     chain = ask(cluster)
@@ -92,6 +96,14 @@ def test_answer_is_a_chain_up_to_the_root(cluster: Cluster) -> None:
     close_server_chain(read(chain), [IssuingCertificate.read(text) for text in chain[1:]], {root.id: root})
 
 
+@conforms("MS-RMPR 3.3.4.1", "The ID of any other account is the SID of its sign-on.")
+@conforms("MS-RMPR 3.3.4.1", "The address in any other RAC is the directory's for that account.")
+@conforms("MS-RMPR 3.3.4.1", "Only federated RACs have aliases.")
+@conforms("MS-RMPR 3.3.4.1", "The account's public key stands in ISSUEDPRINCIPALS.")
+@conforms(
+    "MS-RMPR 3.3.4.1", "The account's private key stands in FEDERATIONPRINCIPALS, and the machine's key opens it."
+)
+@conforms("MS-RMPR 3.1.4.1", "The e-mail address of the directory stands in the RAC.")
 def test_rac_names_the_account_and_holds_its_key(cluster: Cluster) -> None:
     """SID and primary address stand in OBJECT without aliases; the machine opens the private key."""
     directory = MemoryDirectory("EXAMPLE")
@@ -106,6 +118,7 @@ def test_rac_names_the_account_and_holds_its_key(cluster: Cluster) -> None:
     assert rac.open_private_key(machine.key, STAND_IN).public == rac.principal.public_key
 
 
+@conforms("MS-RMPR 3.3.4.1", "The RAC's ISSUER is the principal of the SLC, to the letter.")
 def test_rac_repeats_server_and_machine_to_the_letter(cluster: Cluster) -> None:
     """ISSUER is the inside of the SLC's PRINCIPAL; machine OBJECT and levels are those of the SPC."""
     machine = cluster.machine(repository="Prose about it 6.1.7600.16385")
@@ -121,6 +134,8 @@ def test_rac_repeats_server_and_machine_to_the_letter(cluster: Cluster) -> None:
     ("persistent", "word", "lifetime"),
     [(True, "Persistent", dt.timedelta(days=365)), (False, "Temporary", dt.timedelta(minutes=15))],
 )
+@conforms("MS-RMPR 3.3.4.1", "A persistent RAC says Persistent in Group-Identity-Credential-Type.")
+@conforms("MS-RMPR 3.3.4.1", "A temporary RAC says Temporary in Group-Identity-Credential-Type.")
 def test_persistent_is_the_long_one(mode_2: Cluster, persistent: bool, word: str, lifetime: dt.timedelta) -> None:
     """Persistent true means 365 days, false 15 minutes; both begin a day before (rulings 10 and 11)."""
     rac = read(ask(mode_2, persistent=persistent))
@@ -129,6 +144,9 @@ def test_persistent_is_the_long_one(mode_2: Cluster, persistent: bool, word: str
     assert rac.validity == TimeRange(NOW - DAY, NOW + lifetime)
 
 
+@conforms("MS-RMPR 3.3.4.1", "A RAC lasts as long as racValidityTime says.")
+@conforms("MS-RMPR 3.3.4.1", "A temporary RAC lasts as long as tempRacValidityTime says.")
+@conforms("MS-RMPR 3.3.4.1", "A RAC is valid from certificateValidityTimeTolerance before its issue.")
 def test_lifetimes_are_configuration(mode_2: Cluster) -> None:
     """racValidityTime, tempRacValidityTime and the tolerance of 3.1.1.1.1."""
     cluster = mode_2.with_state(
@@ -139,6 +157,10 @@ def test_lifetimes_are_configuration(mode_2: Cluster) -> None:
     assert read(ask(cluster, persistent=False)).validity == TimeRange(start, NOW + 2 * DAY)
 
 
+@conforms("MS-RMPR 3.3.4.1", "The RAC has a DISTRIBUTIONPOINT of type Activation.")
+@conforms("MS-RMPR 3.3.4.1", "Its address is the base URL and /certification.")
+@conforms("MS-RMPR 3.3.4.1", "Where an external URL is configured, there is one of type Extranet-Activation.")
+@conforms("MS-RMPR 3.3.4.1", "The address of that one is externalCertificationUrl.")
 def test_distribution_points(mode_2: Cluster) -> None:
     """baseUrl + /certification; the extranet point only where it is configured (rulings 7)."""
     points = read(ask(mode_2)).distribution_points()
@@ -150,6 +172,7 @@ def test_distribution_points(mode_2: Cluster) -> None:
     assert [(p.type, p.address("URL")) for p in points][1:] == [("Extranet-Activation", outside)]
 
 
+@conforms("MS-RMPR 3.3.4.1", "A valid request is answered with a new RAC.")
 def test_every_rac_has_its_own_guid(mode_2: Cluster) -> None:
     """The DESCRIPTOR's GUID is new each time, braced and in lower case."""
     found = [read(ask(mode_2)).descriptor for _ in range(2)]
@@ -181,6 +204,8 @@ def test_trail_names_account_machine_and_certificate(mode_2: Cluster) -> None:
 # --- the key pair ----------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.3.4.1", "Each account has a key pair of its own.")
+@conforms("MS-RMPR 3.3.4.1", "The RAC holds the key pair that is stored for the account.")
 def test_one_key_pair_for_all_machines_of_an_account(cluster: Cluster) -> None:
     """Licences open on all of a user's machines; another user has another key."""
     ports = cluster.ports()
@@ -190,6 +215,7 @@ def test_one_key_pair_for_all_machines_of_an_account(cluster: Cluster) -> None:
     assert other.principal.public_key != one.principal.public_key
 
 
+@conforms("MS-RMPR 3.3.4.1", "Where no key pair is stored, a new one is taken that nobody else has.")
 def test_C7_keys_come_from_the_pool(mode_2: Cluster) -> None:
     """C7: key pairs are taken from the pool, each once."""
     ports = mode_2.ports(ready_keys=2)
@@ -197,6 +223,7 @@ def test_C7_keys_come_from_the_pool(mode_2: Cluster) -> None:
     assert [rac.principal.public_key for rac in racs] == [key(f"pool {n}", 2048).public for n in range(2)]
 
 
+@conforms("MS-RMPR 3.3.4.1", "The RAC holds the key pair that is stored for the account.")
 def test_K5_answer_holds_the_key_that_was_stored(mode_2: Cluster) -> None:
     """K5: where another caller stored a key first, that one is answered."""
     ports = mode_2.ports()
@@ -211,6 +238,7 @@ def test_K5_answer_holds_the_key_that_was_stored(mode_2: Cluster) -> None:
     assert read(ask(mode_2, ports=raced)).principal.public_key == first.public
 
 
+@conforms("MS-RMPR 3.3.4.1", "A new key pair is stored before it is answered.")
 def test_K5_nothing_is_answered_that_was_not_stored(mode_2: Cluster) -> None:
     """K5: where the key cannot be stored, there is a fault and no certificate."""
     ports = mode_2.ports()
@@ -238,17 +266,23 @@ def test_K5_two_first_certifications_at_once_agree(mode_1: Cluster) -> None:
 # --- who asks --------------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.3.4.1", "Who is not authenticated, or by federation while that is off, gets UnauthorizedAccess.")
 def test_anonymous_caller_is_refused(mode_2: Cluster) -> None:
     """Where the endpoint is open to anonymous callers, Certify itself refuses (rulings 28)."""
     refused(mode_2, UnauthorizedAccess, caller=mode_2.caller(None))
 
 
+@conforms("MS-RMPR 3.3.4.1", "Who is not authenticated, or by federation while that is off, gets UnauthorizedAccess.")
 def test_federated_caller_is_refused_while_federation_is_off(mode_2: Cluster) -> None:
     """3.3.4.1: MWBF and federationEnabled false."""
     caller = RequestContext(AuthenticationType.FEDERATION, FederatedAccount("guest@example.net"))
     refused(mode_2, UnauthorizedAccess, caller=caller)
 
 
+@conforms("MS-RMPR 3.3.4.1", "The ID of a federated account is a GUID.")
+@conforms("MS-RMPR 3.3.4.1", "Each federated e-mail address has a GUID of its own, always the same.")
+@conforms("MS-RMPR 3.3.4.1", "The proxy addresses of a federated sign-on are the aliases in its RAC.")
+@conforms("MS-RMPR 3.3.4.1", "A federated caller gets a RAC of type Federation.")
 def test_federated_account_gets_a_guid_of_its_address(mode_2: Cluster) -> None:
     """One GUID for each address, aliases in ADDRESS, the lifetime of federated RACs."""
     cluster, ports = mode_2.with_state(federation_enabled=True), mode_2.ports()
@@ -267,6 +301,7 @@ def test_federated_account_gets_a_guid_of_its_address(mode_2: Cluster) -> None:
     assert one.validity == TimeRange(NOW - DAY, NOW + DAY)
 
 
+@conforms("MS-RMPR 3.3.4.1", "Each federated e-mail address has a GUID of its own, always the same.")
 def test_federated_addresses_that_only_look_alike_are_apart(mode_2: Cluster) -> None:
     """Neither GUID nor key pair is shared with an address that differs in more than letter case."""
     cluster, ports = mode_2.with_state(federation_enabled=True), mode_2.ports(ready_keys=3)
@@ -277,6 +312,32 @@ def test_federated_addresses_that_only_look_alike_are_apart(mode_2: Cluster) -> 
     assert len({rac.principal.public_key for rac in racs}) == 3
 
 
+@conforms("MS-RMPR 3.3.4.1", "A federated RAC lasts as long as federatedRacValidityTime says.")
+@conforms("MS-RMPR 3.3.4.1", "The address in a federated RAC is that of the sign-on.")
+def test_federated_rac_has_the_address_and_a_lifetime_of_its_own(mode_2: Cluster) -> None:
+    """The address as it was claimed; the directory, which knows another account by it, is not asked."""
+    cluster = mode_2.with_state(federation_enabled=True, federated_rac_validity=2 * DAY)
+    caller = RequestContext(AuthenticationType.FEDERATION, FederatedAccount(AUTHOR.upper()))
+    rac = read(ask(cluster, caller=caller))
+    assert (rac.account[0], rac.email) == ("Federation", AUTHOR.upper())
+    assert rac.validity == TimeRange(NOW - DAY, NOW + 2 * DAY)
+
+
+@conforms("MS-RMPR 3.3.4.1", "A federated account's key pair is found by its e-mail address.")
+@conforms("MS-RMPR 3.3.4.1", "Any other account's key pair is found by its SID.")
+@conforms("MS-RMPR 3.3.4.1", "The RAC holds the key pair that is stored for the account.")
+def test_what_a_key_pair_is_stored_under(mode_2: Cluster) -> None:
+    """A pair that lies there already is the account's; so the same address by either sign-on has two."""
+    cluster, ports = mode_2.with_state(federation_enabled=True), mode_2.ports()
+    stored = {name: key(f"stored {name}", 2048) for name in (AUTHOR, cluster.sid(AUTHOR))}
+    for name, pair in stored.items():
+        ports.user_keys.put_if_absent(name, pair)
+    federated = RequestContext(AuthenticationType.FEDERATION, FederatedAccount(AUTHOR))
+    for name, caller in ((AUTHOR, federated), (cluster.sid(AUTHOR), cluster.caller(AUTHOR))):
+        rac = read(ask(cluster, caller=caller, ports=ports))
+        assert rac.principal.public_key == stored[name].public
+
+
 def test_disabled_account_is_refused(mode_2: Cluster) -> None:
     """An account that was disabled after its connection was authenticated."""
     directory = mode_2.directory()
@@ -284,6 +345,7 @@ def test_disabled_account_is_refused(mode_2: Cluster) -> None:
     refused(mode_2, UnauthorizedAccess, ports=mode_2.ports(directory))
 
 
+@conforms("MS-RMPR 3.3.4.1", "An account without an address gets ADEntrySearchFailed.")
 def test_account_without_entry_or_address_is_refused(mode_2: Cluster) -> None:
     """GetEmailAddressForAccount gives nothing: ADEntrySearchFailed."""
     directory = mode_2.directory()
@@ -293,6 +355,7 @@ def test_account_without_entry_or_address_is_refused(mode_2: Cluster) -> None:
 
 
 @pytest.mark.parametrize("email", ["author", "a@b@c", "author@", "a(comment)@example.com", "a b@example.com"])
+@conforms("MS-RMPR 3.3.4.1", "An address that has not the form of RFC 822 gets VerifyEmailAddressFailed.")
 def test_malformed_address_is_refused(mode_2: Cluster, email: str) -> None:
     """An address that has not the form of RFC 822."""
     directory = mode_2.directory()
@@ -300,6 +363,7 @@ def test_malformed_address_is_refused(mode_2: Cluster, email: str) -> None:
     refused(mode_2, VerifyEmailAddressFailed, ports=mode_2.ports(directory))
 
 
+@conforms("MS-RMPR 3.3.4.1", "The ID of any other account is the SID of its sign-on.")
 def test_account_found_by_its_history_keeps_the_sid_of_the_sign_on(mode_2: Cluster) -> None:
     """The userid MUST be the SID of authenticatedAccount, wherever the directory found the address."""
     directory = MemoryDirectory("EXAMPLE")
@@ -310,6 +374,7 @@ def test_account_found_by_its_history_keeps_the_sid_of_the_sign_on(mode_2: Clust
 # --- the machine -----------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.3.4.1", "A decommissioned cluster answers ClusterDecommissioned.")
 def test_decommissioned_cluster_certifies_nobody(mode_2: Cluster) -> None:
     """Before anything else, authentication included (rulings 34)."""
     cluster = mode_2.with_state(decommissioned=True)
@@ -323,12 +388,14 @@ def test_a_licensing_only_cluster_certifies_nobody(mode_2: Cluster) -> None:
 
 
 @pytest.mark.parametrize("chain", [None, ()])
+@conforms("MS-RMPR 3.3.4.1", "A request without a signed SPC chain, or without the kind of RAC it wants, is refused.")
 def test_missing_chain(mode_2: Cluster, chain: tuple[str, ...] | None) -> None:
     """MachineCertificateChain is required."""
     with pytest.raises(ArgumentNull):
         certify(CertifyRequest(chain, True), mode_2.caller(AUTHOR), mode_2.state, mode_2.ports(), NOW)
 
 
+@conforms("MS-RMPR 3.3.4.1", "A request without a signed SPC chain, or without the kind of RAC it wants, is refused.")
 def test_missing_type(mode_2: Cluster) -> None:
     """Persistent is required: no lifetime is guessed."""
     request = CertifyRequest(mode_2.machine().chain, None)
@@ -345,6 +412,10 @@ def test_sizes_at_and_above_the_limit(mode_2: Cluster) -> None:
     refused(mode_2.with_state(certificate_limit_count=4), UnspecifiedError)
 
 
+@conforms(
+    "MS-RMPR 3.3.4.1", "Every signature of the SPC chain, its first two issuers and its security processor are checked."
+)
+@conforms("MS-RMPR 3.3.4.1", "An SPC chain that does not hold gets VerifyMachineCertificateChainFailed.")
 def test_changed_certificates_are_refused(cluster: Cluster) -> None:
     """The signature of each certificate in the chain is validated."""
     chain = cluster.machine().chain
@@ -364,6 +435,15 @@ def test_what_is_no_certificate_is_refused(mode_2: Cluster, text: str) -> None:
     refused(mode_2, VerifyMachineCertificateChainFailed, (text, *mode_2.machine().chain[1:]))
 
 
+@conforms("MS-RMPR 3.3.4.1", "A request without a signed SPC chain, or without the kind of RAC it wants, is refused.")
+def test_unsigned_leaf_is_refused(mode_2: Cluster) -> None:
+    """An SPC whose SIGNATURE was cut off."""
+    leaf, *issuers = mode_2.machine().chain
+    head, found, _ = leaf.partition("<SIGNATURE>")
+    assert found
+    refused(mode_2, VerifyMachineCertificateChainFailed, (head + "</XrML>", *issuers))
+
+
 def test_another_kind_of_leaf_is_refused(mode_2: Cluster) -> None:
     """A RAC or an SLC does not stand in for an SPC."""
     refused(mode_2, VerifyMachineCertificateChainFailed, mode_2.account().chain)
@@ -375,12 +455,16 @@ def test_leaf_alone_is_refused(mode_2: Cluster) -> None:
     refused(mode_2, VerifyMachineCertificateChainFailed, mode_2.machine().chain[:1])
 
 
+@conforms("MS-RMPR 3.3.4.1", "An SPC chain that does not hold gets VerifyMachineCertificateChainFailed.")
 def test_untrusted_machine_issuer_is_refused(mode_2: Cluster) -> None:
     """A well-formed chain of another SPC issuer."""
     machine = mode_2.machine(hierarchy=machine_hierarchy(mode_2.mode, "other"))
     refused(mode_2, VerifyMachineCertificateChainFailed, machine.chain)
 
 
+@conforms(
+    "MS-RMPR 3.3.4.1", "Every signature of the SPC chain, its first two issuers and its security processor are checked."
+)
 def test_second_issuer_may_be_the_trusted_one(mode_2: Cluster) -> None:
     """The first or second certificate that follows the SPC; not the third."""
     issuers = [IssuingCertificate.read(text) for text in mode_2.machine().chain[1:]]
@@ -402,6 +486,32 @@ def test_whole_chain_may_close_at_a_listed_root(mode_2: Cluster) -> None:
     refused(cluster, VerifyMachineCertificateChainFailed, mode_2.machine(hierarchy=renamed).chain)
 
 
+@conforms("MS-RMPR 3.3.4.1", "Type, name and security level in the ISSUER of an SPC mean nothing.")
+@pytest.mark.parametrize("by_key", [True, False], ids=["first issuer", "listed root"])
+def test_what_describes_the_issuer_is_ignored(mode_2: Cluster, by_key: bool) -> None:
+    """[MS-RMPR] 2.2.9.4.2: type, name and cps may be anything or missing; GUID and key may not."""
+    issuer, root = mode_2.machines.licensor, mode_2.machines.root.public
+    cluster = mode_2 if by_key else mode_2.with_state(trusted_machine_issuers={}, machine_roots={root.id: root})
+    spc = mode_2.machine().spc
+    object_ = spc.issuer.object
+    assert object_.name
+    name, type_ = f"<NAME>{object_.name}</NAME>", f'<OBJECT type="{object_.type}">'
+    cps = '<SECURITYLEVEL name="cps" value="anything" /><PUBLICKEY>'
+
+    def chain(**replaced: str) -> tuple[str, ...]:
+        inner = spc.issuer.inner_surface
+        for old, new in zip((name, type_, "<PUBLICKEY>", object_.id), replaced.values(), strict=False):
+            assert inner.count(old) == 1
+            inner = inner.replace(old, new)
+        body = spc.body.surface.replace(spc.issuer.inner_surface, inner)
+        return (signed_document(body, issuer.key, mode_2.mode), *issuer.chain)
+
+    ask(cluster, chain(name="<NAME>Another</NAME>", type_='<OBJECT type="Another">', cps=cps))
+    ask(cluster, chain(name="", type_="<OBJECT>"))
+    other = "{00000000-0000-4000-8000-000000000001}"
+    refused(cluster, VerifyMachineCertificateChainFailed, chain(name=name, type_=type_, cps="<PUBLICKEY>", id=other))
+
+
 def test_L8_genuine_certificates_appended_to_a_forged_chain(mode_2: Cluster) -> None:
     """L8: a self-made SPC over genuine certificates: every link is verified with the parent at its position."""
     genuine = mode_2.machines.licensor.chain
@@ -416,6 +526,7 @@ def test_L8_genuine_certificates_appended_to_a_forged_chain(mode_2: Cluster) -> 
         refused(mode_2, VerifyMachineCertificateChainFailed, chain)
 
 
+@conforms("MS-RMPR 3.3.4.1", "An SPC chain with keys or hashes of the other mode gets UnsupportedCryptographicSet.")
 def test_L11_machine_of_the_other_mode_is_refused(mode_1: Cluster, mode_2: Cluster) -> None:
     """L11: a mode 1 SPC on a mode 2 cluster and the reverse, whether or not its issuer is trusted."""
     for own, other in ((mode_1, mode_2), (mode_2, mode_1)):
@@ -472,6 +583,10 @@ def _with_validity(text: str, validity: str) -> str:
     return text[text.index("<BODY") : text.index("<SIGNATURE>")].replace("</ISSUEDTIME>", f"</ISSUEDTIME>{validity}")
 
 
+@conforms(
+    "MS-RMPR 3.3.4.1", "Every signature of the SPC chain, its first two issuers and its security processor are checked."
+)
+@conforms("MS-RMPR 3.3.4.1", "A security processor below the minimum gets BlackBoxIsInvalid.")
 def test_excluded_security_processor_is_refused(mode_2: Cluster) -> None:
     """spcExclusionPolicy compares the number at the end of the Repository level."""
     chain = mode_2.machine(repository="A repository 6.1.7600.16385").chain
@@ -490,6 +605,7 @@ def test_security_processor_that_tells_no_version(mode_2: Cluster) -> None:
 # --- the own certificate -----------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.1.6.2", "Nothing is issued outside the range of the SLC.")
 def test_K4_expired_server_certificate_issues_nothing(mode_2: Cluster) -> None:
     """K4: outside the own SLC's ISSUE range, or before it was issued, there is a fault and no key is made."""
     ended = TimeRange(ALWAYS.start, NOW)

@@ -234,6 +234,7 @@ def altered_bits() -> Published:
 ALL = [(error, n) for error, cases in CASES.items() for n in range(len(cases))]
 
 SECTIONS = {
+    "Certify": "MS-RMPR 3.3.4.1",
     "AcquireLicense": "MS-RMPR 3.4.4.1",
     "AcquireTemplateInformation": "MS-RMPR 3.4.4.2",
     "AcquireTemplates": "MS-RMPR 3.4.4.3",
@@ -252,6 +253,23 @@ _RAC_SENTENCES = {
 PROVES: dict[tuple[type[RmsError], str], str] = {
     **{(error, operation): text for error, text in _RAC_SENTENCES.items() for operation in (_LICENCE, _CLC)},
     **{(errors.ClusterDecommissioned, operation): _IN_SERVICE for operation in SECTIONS},
+    (errors.ArgumentNull, "Certify"): (
+        "A request without a signed SPC chain, or without the kind of RAC it wants, is refused."
+    ),
+    (errors.UnauthorizedAccess, "Certify"): (
+        "Who is not authenticated, or by federation while that is off, gets UnauthorizedAccess."
+    ),
+    (errors.VerifyMachineCertificateChainFailed, "Certify"): (
+        "An SPC chain that does not hold gets VerifyMachineCertificateChainFailed."
+    ),
+    (errors.BlackBoxIsInvalid, "Certify"): "A security processor below the minimum gets BlackBoxIsInvalid.",
+    (errors.UnsupportedCryptographicSet, "Certify"): (
+        "An SPC chain with keys or hashes of the other mode gets UnsupportedCryptographicSet."
+    ),
+    (errors.VerifyEmailAddressFailed, "Certify"): (
+        "An address that has not the form of RFC 822 gets VerifyEmailAddressFailed."
+    ),
+    (errors.ADEntrySearchFailed, "Certify"): "An account without an address gets ADEntrySearchFailed.",
     (errors.BlackBoxIsInvalid, _LICENCE): ("A RAC for a security processor below the minimum gets BlackBoxIsInvalid."),
     (errors.CredentialCreationTime, _LICENCE): (
         "An account made later than the licence, beyond the tolerance, gets CredentialCreationTime."
@@ -279,13 +297,20 @@ PROVES: dict[tuple[type[RmsError], str], str] = {
     (errors.ArgumentNull, _CLC): "A request without a RAC chain is refused.",
 }
 """The requirement that the fault of an operation proves, in the words of the catalogue."""
+OF_ALL_OPERATIONS: dict[type[RmsError], str] = {
+    errors.MalformedDataVersion: "What is no version gets MalformedDataVersionException.",
+    errors.UnsupportedDataVersion: "A MaximumVersion above ours gets UnsupportedDataVersionException.",
+    errors.ArgumentNull: "A required element that is null or missing gets ArgumentNullException.",
+}
+"""The same of what any operation answers ([MS-RMPR] 3.1.4.6)."""
 
 
 def marks_of(error: type[RmsError], number: int) -> list[pytest.MarkDecorator]:
     """What one of `ALL` proves."""
     operation = CASES[error][number]().operation
-    sentence = PROVES.get((error, operation))
-    return [conforms(SECTIONS[operation], sentence)] if sentence else []
+    sentence, common = PROVES.get((error, operation)), OF_ALL_OPERATIONS.get(error)
+    marks = [conforms(SECTIONS[operation], sentence)] if sentence else []
+    return [*marks, conforms("MS-RMPR 3.1.4.6", common)] if common else marks
 
 
 @pytest.fixture
@@ -329,6 +354,10 @@ def check_fault(server: RealServer, ask: Ask, error: type[RmsError], soap12: boo
 
 
 @pytest.mark.parametrize("soap12", [False, True], ids=["soap11", "soap12"])
+@conforms("MS-RMPR 3.1.4.5", "The faultstring of every fault has the name of its exception.")
+@conforms("MS-RMPR 3.1.4.6", "Requests that are not valid are answered with a fault.")
+@conforms("MS-RMPR 3.3.4.1", "A request that fails is answered with a SOAP fault.")
+@conforms("MS-RMPR 3.3.4.1", "A request that fails gets a fault of the table or a generic one.")
 @conforms("MS-RMPR 3.4.4.1", "A request that fails is answered with a SOAP fault.")
 @conforms("MS-RMPR 3.4.4.1", "A request that fails gets a fault of the table or a generic one.")
 @conforms("MS-RMPR 3.4.4.2", "A request that fails is answered with a SOAP fault.")
