@@ -10,8 +10,10 @@ import pytest
 from rmsserver.outbound.http import HttpPeer
 from rmsserver.outbound.peers import GROUP_EXPANSION, HttpPeers
 from rmsserver.ports import PortUnavailable, SoapMessage
+from tests.conformance import conforms
 from tests.outbound.other_server import OtherServer
 from tests.soap_messages import envelope
+from tests.wire.schemas import follows_schema
 
 PEERS = HttpPeers(HttpPeer())
 
@@ -29,6 +31,15 @@ def fault(text: str) -> bytes:
     ).encode()
 
 
+@conforms("MS-RMPRS 3.1.4.1", "Questions of this server have VersionData in their header.")
+@conforms("MS-RMPRS 3.1.4.1", "A question of this server names 1.0.0.0 as its lowest version.")
+@conforms("MS-RMPRS 3.1.4.1", "A question of this server names 1.0.0.0 as its highest version.")
+@conforms("MS-RMPRS 3.1.4.1", "A question of this server has the form of version 1.0.0.0.")
+@conforms(
+    "MS-RMPRS 3.1.4.1", "Questions are asked in the lowest version, so that none has to be asked again in a lower one."
+)
+@conforms("MS-RMPRS 2.2.4.2", "Questions of this server have VersionData in their header.")
+@conforms("MS-RMPRS 3.5", "Servers of other forests are asked by SOAP.")
 @pytest.mark.parametrize(("content", "value"), [("true", True), ("1", True), ("false", False), (" 0 ", False)])
 def test_yes_and_no(content: str, value: bool) -> None:
     """And the question is that of 3.5.4.1, in the version that all servers speak (note 9)."""
@@ -41,7 +52,8 @@ def test_yes_and_no(content: str, value: bool) -> None:
     assert b"<principalName>a&amp;b@example.com</principalName>" in body
     assert b"<targetGroups><string>g@example.com</string><string>h@example.com</string></targetGroups>" in body
     assert b"<crossForestCallsSoFar>3</crossForestCallsSoFar>" in body
-    assert b"<MaximumVersion>1.0.0.0</MaximumVersion>" in body
+    assert b"<MinimumVersion>1.0.0.0</MinimumVersion><MaximumVersion>1.0.0.0</MaximumVersion>" in body
+    assert follows_schema("group_expansion", body)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +109,8 @@ def test_L10_one_call_too_many_is_refused_at_once() -> None:
 
 
 @pytest.mark.parametrize(("status", "content_type"), [(200, "application/dime"), (500, "text/xml; charset=utf-8")])
+@conforms("MS-RMPR 3.2.4.1", "The request goes to the service as it came, octet for octet.")
+@conforms("MS-RMPR 3.2.4.1", "The service's fault goes to the client.")
 def test_activation_passes_both_ways(status: int, content_type: str) -> None:
     """Octet for octet, faults too."""
     request = SoapMessage('text/xml; charset="utf-8"', b"\xef\xbb\xbf<request/>", '"urn:a"')

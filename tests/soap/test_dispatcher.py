@@ -91,6 +91,7 @@ def test_an_envelope_of_the_other_version_is_a_version_mismatch(served: Served) 
         '<MachineCertificateChain i:nil="true"/></requestParams></Certify>',
     ],
 )
+@conforms("MS-RMPR 3.1.4.6", "A required element that is null or missing gets ArgumentNullException.")
 def test_missing_and_null_elements_reach_the_operation_as_none(
     served: Served, operation: Recorder, missing: str
 ) -> None:
@@ -263,6 +264,9 @@ def test_the_operation_learns_the_maximum_version(
         ("1.0.0.0", "1.0.0.-1", "MalformedDataVersionException"),
     ],
 )
+@conforms("MS-RMPR 3.1.4.6", "The versions of the VersionData header are checked before the operation begins.")
+@conforms("MS-RMPR 3.1.4.6", "What is no version gets MalformedDataVersionException.")
+@conforms("MS-RMPR 3.1.4.6", "A MaximumVersion above ours gets UnsupportedDataVersionException.")
 def test_versions_outside_the_range_are_refused_before_the_operation(
     served: Served, operation: Recorder, minimum: str, maximum: str, name: str
 ) -> None:

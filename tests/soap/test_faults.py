@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
 from lxml import etree
@@ -12,14 +13,28 @@ from rmsserver.errors import RmsError, UnspecifiedError
 from rmsserver.soap.envelope import SOAP_11, SOAP_12, SoapVersion
 from rmsserver.soap.errors import SoapClientError
 from rmsserver.soap.faults import batch_error, fault_for, fault_string, trace_of
+from tests.conformance import conforms
 
 NAMED = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RmsError)]
 
 
 @pytest.mark.parametrize("kind", NAMED)
+@conforms("MS-RMPR 3.1.4.5", "A faultstring follows the grammar: dotted name, delimiter, text.")
 def test_every_error_has_a_fault_string_of_the_grammar(kind: type[RmsError]) -> None:
     """3.1.4.5: a dotted name first, then a delimiter and text."""
     assert re.match(r"(?:[A-Za-z]+\.)+[A-Za-z]+Exception: \S", fault_string(kind("detail")))
+
+
+@pytest.mark.parametrize("kind", NAMED)
+@conforms("MS-RMPR 3.1.4.5", "Each part of an exception's name is an identifier.")
+@conforms("MS-RMPR 3.1.4.5", "Names of exceptions are in normalisation form C.")
+def test_names_are_identifiers(kind: type[RmsError]) -> None:
+    """What stands before the delimiter of the fault: the identifiers of Unicode's Annex 31, normalised."""
+    envelope = etree.fromstring(fault_for(kind("detail"), SOAP_11))
+    name = (envelope.findtext(".//faultstring") or "").partition(":")[0]
+    assert name.count(".") >= 1
+    assert all(part.isidentifier() for part in name.split("."))
+    assert unicodedata.is_normalized("NFC", name)
 
 
 @pytest.mark.parametrize("kind", NAMED)

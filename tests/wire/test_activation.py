@@ -13,6 +13,7 @@ from rmsserver.outbound.peers import HttpPeers
 from rmsserver.soap.dime import Layout
 from rmsserver.xrml.keys import CryptoMode
 from tests.cluster import make_cluster
+from tests.conformance import conforms
 from tests.outbound.other_server import OtherServer
 from tests.soap.test_dime import activation_answer
 from tests.wire.calls import call
@@ -40,6 +41,11 @@ def server(service: OtherServer) -> Iterator[RealServer]:
 
 
 @pytest.mark.parametrize("layout", list(Layout))
+@conforms("MS-RMPR 3.2.4.1", "The DIME attachment of the service's answer comes with ours.")
+@conforms("MS-RMPR 3.2.4.1", "Activate is served where an activation service is configured.")
+@conforms("MS-RMPR 3.2.4.1", "The request goes to the service as it came, octet for octet.")
+@conforms("MS-RMPR 3.2.4.1", "The service's answer goes to the client as it came, octet for octet.")
+@conforms("MS-RMPR 3.1.4.2", "Every operation is served at its path below the base URL.")
 def test_answer_and_attachment_pass_unchanged(server: RealServer, service: OtherServer, layout: Layout) -> None:
     """Content type and octets, in either layout of DIME (4.3); the request's octets arrive at the service."""
     service.status, service.content_type = 200, "application/dime"
@@ -54,6 +60,7 @@ def test_answer_and_attachment_pass_unchanged(server: RealServer, service: Other
     assert record.trail.facts["attachment_layout"] == [layout.value]
 
 
+@conforms("MS-RMPR 3.2.4.1", "What stands in request and answer is not looked into.")
 def test_an_attachment_that_is_none(server: RealServer, service: OtherServer) -> None:
     """Opaque to us: it passes, and is an alert."""
     service.status, service.content_type, service.body = 200, "application/dime", b"\x0c\x20junk"
@@ -61,6 +68,7 @@ def test_an_attachment_that_is_none(server: RealServer, service: OtherServer) ->
     assert "not DIME" in server.audit[-1].trail.alerts[0]
 
 
+@conforms("MS-RMPR 3.2.4.1", "The service's fault goes to the client.")
 def test_the_services_own_fault(server: RealServer, service: OtherServer) -> None:
     """3.2.4.1: the same fault."""
     service.status, service.content_type, service.body = 500, "text/xml; charset=utf-8", b"<fault>its own</fault>"
@@ -92,6 +100,7 @@ def test_no_service_and_none_that_answers(server: RealServer, service: OtherServ
         (REQUEST.replace("qFWD", "<A><B></A></B>"), "soap:Client"),
     ],
 )
+@conforms("MS-RMPR 3.2.4.1", "A request without a hardware ID is refused, and no service is asked.")
 def test_requests_that_are_not_passed_on(server: RealServer, service: OtherServer, parameters: str, name: str) -> None:
     """Null, empty, not well-formed: the service is not troubled."""
     before = len(service.requests)
@@ -100,6 +109,7 @@ def test_requests_that_are_not_passed_on(server: RealServer, service: OtherServe
     assert len(service.requests) == before
 
 
+@conforms("MS-RMPR 3.2.4.1", "What stands in request and answer is not looked into.")
 def test_hardware_ids_may_be_elements(server: RealServer, service: OtherServer) -> None:
     """Any XML (3.2.4.1.2.3)."""
     service.status, service.content_type, service.body = 200, "text/xml; charset=utf-8", b"<answer/>"
