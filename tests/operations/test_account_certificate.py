@@ -25,6 +25,7 @@ from rmsserver.xrml.document import range_xml, signed_document
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.values import TimeRange, Version
 from tests.cluster import DAY, NOW, Account, Cluster, key, server_hierarchy
+from tests.conformance import conforms
 from tests.shared import genuine
 
 READER = "reader@example.com"
@@ -104,6 +105,8 @@ def test_foreign_certificate_in_the_chain_is_refused(mode_2: Cluster, stranger: 
     refused(mode_2, (chain[0], chain[2]), InvalidPersonaCertSignature)
 
 
+@conforms("MS-RMPR 3.4.4.1", "Every signature of a RAC chain is verified, and the RAC's issuer must be trusted.")
+@conforms("MS-RMPR 3.5.4.2", "Every signature of the RAC chain is verified, and the RAC's issuer must be trusted.")
 def test_changed_certificate_in_the_chain_is_refused(cluster: Cluster) -> None:
     """Every link is verified, the last certificate with the key in its own ISSUER."""
     chain = cluster.account(READER).chain
@@ -112,6 +115,9 @@ def test_changed_certificate_in_the_chain_is_refused(cluster: Cluster) -> None:
         refused(cluster, (*chain[:position], changed, *chain[position + 1 :]), InvalidPersonaCertSignature)
 
 
+@conforms("MS-RMPR 3.4.4.1", "Every signature of a RAC chain is verified, and the RAC's issuer must be trusted.")
+@conforms("MS-RMPR 3.5.4.2", "Every signature of the RAC chain is verified, and the RAC's issuer must be trusted.")
+@conforms("MS-RMPR 3.4.4.1.3.3", "A RAC whose issuer is not trusted is refused.")
 def test_L9_self_made_server_certificate_is_not_trusted(mode_2: Cluster) -> None:
     """L9: a RAC under an own SLC is refused, with a chain up to a root of its own or alone."""
     forged = server_hierarchy(mode_2.mode, "forger").licensor
@@ -141,12 +147,15 @@ def test_two_accounts_in_one_chain_are_refused(cluster: Cluster) -> None:
     refused(cluster, (one, other), UnexpectedPersonaCert)
 
 
+@conforms("MS-RMPR 3.4.4.1", "Whatever else is wrong with a RAC chain gets UnexpectedPersonaCert.")
 @pytest.mark.parametrize("text", ["", "<XrML", "no document", "<a/>", "Group-Identity-Credential"])
 def test_what_is_no_document_is_refused(mode_2: Cluster, text: str) -> None:
     """A chain without a readable RAC."""
     refused(mode_2, (text,), UnexpectedPersonaCert)
 
 
+@conforms("MS-RMPR 3.4.4.1", "Whatever else is wrong with a RAC chain gets UnexpectedPersonaCert.")
+@conforms("MS-RMPR 3.5.4.2", "Whatever else is wrong with a RAC chain gets UnexpectedPersonaCert.")
 def test_another_kind_of_document_is_refused(mode_2: Cluster) -> None:
     """SLC, SPC and CLC do not stand in for a RAC."""
     author = mode_2.author()
@@ -159,6 +168,8 @@ def test_unknown_type_of_account_is_refused(mode_2: Cluster) -> None:
     refused(mode_2, mode_2.account(READER, id_type="Internal").chain, UnexpectedPersonaCert)
 
 
+@conforms("MS-RMPR 3.4.4.1", "A RAC that is over or has not begun gets InvalidPersonaCertTime.")
+@conforms("MS-RMPR 3.5.4.2", "A RAC that is over or has not begun gets InvalidPersonaCertTime.")
 @pytest.mark.parametrize(
     ("offset", "accepted"),
     [(-dt.timedelta(minutes=1), False), (dt.timedelta(), True), (DAY, True), (2 * DAY, False)],
@@ -200,6 +211,8 @@ def test_L11_rac_of_the_other_mode_is_refused(mode_1: Cluster, mode_2: Cluster) 
         refused(own, chain, UnsupportedCryptographicSet, trusted_rac_issuers=trusted)
 
 
+@conforms("MS-RMPR 3.4.4.1", "A RAC of the other cryptographic mode gets UnsupportedCryptographicSet.")
+@conforms("MS-RMPR 3.5.4.2", "A RAC of the other cryptographic mode gets UnsupportedCryptographicSet.")
 def test_L11_hash_and_key_length_each_count(mode_1: Cluster, mode_2: Cluster) -> None:
     """L11: a long key under SHA-1 is refused on a mode 2 cluster, and so is a short one under SHA-256."""
     slc_key = mode_2.state.licensor.key
@@ -216,6 +229,7 @@ def test_excluded_rac_is_refused(cluster: Cluster) -> None:
     assert verify(cluster, cluster.account("author@example.com").chain, excluded_racs=excluded)
 
 
+@conforms("MS-RMPR 3.4.4.1", "A RAC for a security processor below the minimum gets BlackBoxIsInvalid.")
 def test_security_processor_below_the_minimum_is_refused(mode_2: Cluster) -> None:
     """spcExclusionPolicy compares the last dotted number of the Repository level."""
     chain = mode_2.account(READER, machine=mode_2.machine(repository="A repository 6.1.7600.16385")).chain
@@ -230,6 +244,7 @@ def test_security_processor_without_a_version_is_refused_where_one_is_asked_for(
     refused(mode_2, chain, BlackBoxIsInvalid, minimum_security_processor=Version(1))
 
 
+@conforms("MS-RMPR 3.4.4.1", "A federated RAC is refused while federation is off.")
 def test_federated_rac_needs_federation(mode_2: Cluster) -> None:
     """While federation is off a federated RAC is untrusted (rulings 27)."""
     chain = mode_2.account(READER, id_type="Federation").chain

@@ -29,6 +29,7 @@ from rmsserver.xrml.rights import ANYONE, Grantee, Policy, Right, RightsData, ow
 from rmsserver.xrml.surface import parse, render
 from rmsserver.xrml.use_license import OWNER_RIGHT
 from tests.cluster import NOW, Cluster, Published, grantee, guid
+from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, OUTSIDER, READER, Desk, altered
 from tests.operations.malformed_bits import MALFORMED, Sealer, bits_xml, des_session
 
@@ -62,6 +63,8 @@ def bits_of(published: Published) -> str:
 # --- what is signed ----------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.5.4.1", "A valid request is served.")
+@conforms("MS-RMPR 3.5.4.1", "The hash in the enabling bits is made anew over ISSUEDPRINCIPALS as signed.")
 def test_signed_licence_opens_for_the_reader(cluster: Cluster) -> None:
     """The story of online publishing, in both modes."""
     desk = Desk(cluster)
@@ -72,6 +75,7 @@ def test_signed_licence_opens_for_the_reader(cluster: Cluster) -> None:
     assert desk.ask(signed, AUTHOR).rights == (OWNER_RIGHT,)
 
 
+@conforms("MS-RMPR 3.5.4.1", "ISSUEDTIME is the time of signing, in UTC.")
 def test_what_the_server_sets_and_what_it_keeps(desk: Desk) -> None:
     """Rulings 17: own ISSUER, ISSUEDTIME, acquisition points and principal; the rest stands as it was."""
     referral = referral_xml("An Author", "mailto:author@example.com")
@@ -107,6 +111,7 @@ def test_what_the_server_sets_and_what_it_keeps(desk: Desk) -> None:
     assert render(parse(license_.text)) == license_.text
 
 
+@conforms("MS-RMPR 3.5.4.1", "Every Referral-Info point of the unsigned licence is in the signed one.")
 def test_every_point_of_referral_is_kept(desk: Desk) -> None:
     """3.5.4.1: any DISTRIBUTIONPOINT of type Referral-Info, to the letter; other points of the client are not."""
     points = [referral_xml(name, f"mailto:{name}@example.com") for name in ("author", "boss")]
@@ -117,6 +122,13 @@ def test_every_point_of_referral_is_kept(desk: Desk) -> None:
     assert "Elsewhere" not in text
 
 
+@conforms(
+    "MS-RMPR 3.5.4.1",
+    "The signed licence has the server's License-Acquisition-URL, and the extranet one where there is one.",
+)
+@conforms("MS-RMPR 3.5.4.1", "The addresses are licensingUrl and externalLicensingUrl.")
+@conforms("MS-RMPR 3.5.4.1", "The acquisition points are named DRM Server Cluster.")
+@conforms("MS-RMPR 3.5.4.1", "The acquisition points have GUIDs of their own.")
 @pytest.mark.parametrize(
     ("changes", "internal", "external"),
     [
@@ -150,6 +162,11 @@ def test_L2_every_answer_is_sealed_anew(desk: Desk) -> None:
     assert len(blocks) == 3
 
 
+@conforms("MS-RMPR 3.5.4.1", "The hash in the enabling bits is made anew over ISSUEDPRINCIPALS as signed.")
+@conforms(
+    "MS-RMPR 3.5.4.1",
+    "The principal must be this server or an imported domain, by ID and by size and value of the modulus.",
+)
 def test_licence_for_a_former_or_imported_key_is_sealed_to_our_own(
     desk: Desk, mode_1: Cluster, stranger: Cluster
 ) -> None:
@@ -187,6 +204,7 @@ def test_official_template_is_signed_as_it_stands(desk: Desk) -> None:
 # --- the order of checks -----------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.5.4.1", "Rights data that is a badly signed official template gets InvalidOfficialRightsTemplate.")
 def test_order_of_checks(desk: Desk, stranger: Cluster) -> None:
     """Rulings 17: each fault with everything after it wrong as well."""
     template = desk.cluster.template("Secret", VIEW)
@@ -216,12 +234,15 @@ def test_order_of_checks(desk: Desk, stranger: Cluster) -> None:
     )
 
 
+@conforms("MS-RMPR 3.5.4.1", "Whatever else is wrong with the licence gets UnspecifiedError.")
 def test_signed_licence_is_not_signed_again(desk: Desk) -> None:
     """Rulings 17: one that has a SIGNATURE is refused."""
     refused(desk, desk.cluster.publish(desk.cluster.author(), VIEW), UnspecifiedError)
     refused(desk, desk.sign(desk.cluster.publish(None, VIEW)), UnspecifiedError)
 
 
+@conforms("MS-RMPR 3.5.4.1", "An unsigned licence whose ISSUEDPRINCIPALS has another structure is refused.")
+@conforms("MS-RMPR 3.5.4.1", "ISSUEDPRINCIPALS of another structure gets UnspecifiedError.")
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -252,6 +273,9 @@ def test_issued_principals_of_another_structure_are_refused(desk: Desk, old: str
     assert "signer" not in desk.facts
 
 
+@conforms("MS-RMPR 3.5.4.1", "Format and syntax of the unsigned licence are checked.")
+@conforms("MS-RMPR 3.5.4.1.2.3", "An unsigned licence that is not in the form of a publishing licence is refused.")
+@conforms("MS-RMPR 3.5.4.1.3.3", "An item whose document is not in the form of a publishing licence is refused.")
 @pytest.mark.parametrize(
     "text",
     [
@@ -266,6 +290,10 @@ def test_what_is_no_publishing_licence_is_refused(desk: Desk, text: str) -> None
         desk.sign_batch([text])
 
 
+@conforms(
+    "MS-RMPR 3.5.4.1",
+    "The principal must be this server or an imported domain, by ID and by size and value of the modulus.",
+)
 def test_the_same_id_with_another_key_is_another_server(desk: Desk, stranger: Cluster) -> None:
     """ID and modulus count, its size and its value."""
     unsigned = desk.cluster.publish(None, VIEW)
@@ -275,6 +303,7 @@ def test_the_same_id_with_another_key_is_another_server(desk: Desk, stranger: Cl
     refused(desk, altered(unsigned, (f'size="{own.bits}"', 'size="1024"')), UnspecifiedError)
 
 
+@conforms("MS-RMPR 3.5.4.1", "A request without an unsigned publishing licence is refused.")
 def test_null_arguments(desk: Desk) -> None:
     good = desk.cluster.publish(None, VIEW).text
     for items in ([], [None], [good, None], [""]):
@@ -311,6 +340,8 @@ def test_K4_nothing_is_signed_before_the_own_certificate(desk: Desk) -> None:
 # --- C1, C4 ------------------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.5.4.1", "Enabling bits that do not open, or are not this licence's, are refused.")
+@conforms("MS-RMPR 3.5.4.1", "A wrong hash in the enabling bits gets EnablingBitsHashDoesNotMatch.")
 @pytest.mark.parametrize("kind", MALFORMED)
 def test_C1_malformed_enabling_bits_have_one_outcome(cluster: Cluster, kind: str) -> None:
     """Rulings 15: EnablingBitsHashDoesNotMatch for every kind, alone and among good ones; the next one is signed."""
@@ -333,6 +364,7 @@ def as_read(unsigned: Published, cluster: Cluster) -> Published:
     return dataclasses.replace(unsigned, text=signed_document(body, cluster.state.licensor.key, cluster.mode))
 
 
+@conforms("MS-RMPR 3.5.4.1", "A DES session key gets CryptoUnsupportedSymKey.")
 def test_L11_des_session_key_that_opens_everything_has_its_name(cluster: Cluster) -> None:
     """Rulings 15: CryptoUnsupportedSymKey only where a DES key opened the rest and the hash matched."""
     desk, good = Desk(cluster), cluster.publish(None, VIEW)
@@ -382,6 +414,7 @@ def victim(request: pytest.FixtureRequest, desk: Desk) -> Published:
     return desk.sign(desk.cluster.publish(None, VIEW))
 
 
+@conforms("MS-RMPR 3.5.4.1", "Enabling bits that do not open, or are not this licence's, are refused.")
 @pytest.mark.parametrize("seen", [False, True], ids=["never opened", "opened"])
 @pytest.mark.parametrize("rights_data", [False, True], ids=["own rights data", "copied rights data"])
 def test_L1_copied_enabling_bits_are_refused(desk: Desk, victim: Published, seen: bool, rights_data: bool) -> None:
@@ -497,6 +530,7 @@ def test_L12_rearranged_blocks_never_give_partial_rights(desk: Desk) -> None:
     assert faults > len(blocks)
 
 
+@conforms("MS-RMPR 3.5.4.1", "Whatever else is wrong with the licence gets UnspecifiedError.")
 def test_rights_data_under_another_key_is_refused(desk: Desk) -> None:
     other = ContentKey.build(bytes(32), 0xFFFF)
     unsigned = desk.cluster.publish(None, VIEW)

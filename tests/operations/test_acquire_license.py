@@ -44,6 +44,7 @@ from rmsserver.xrml.surface import parse, render
 from rmsserver.xrml.use_license import OWNER_RIGHT, UseRight
 from rmsserver.xrml.values import TimeRange, VersionSpan
 from tests.cluster import DAY, NOW, Account, Cluster, Published, grantee, guid
+from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, OUTSIDER, READER, V1_1, Desk, altered, resigned
 from tests.operations.malformed_bits import Sealer, bits_xml
 
@@ -70,6 +71,10 @@ def refused(desk: Desk, documents: Published | tuple[str, ...], error: type[RmsE
 # --- the answer --------------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.4.4.1", "A valid request is served.")
+@conforms("MS-RMPR 3.4.4.1", "A licence sealed to the own SLC is opened with the own key.")
+@conforms("MS-RMPR 3.4.4.1", "Content key and rights data are decrypted with the private key.")
+@conforms("MS-RMPR 3.4.4.1", "The content key in the use licence is encrypted with the RAC's public key.")
 @pytest.mark.parametrize("size", [16, 32])
 def test_content_key_reaches_the_reader_octet_for_octet(cluster: Cluster, size: int) -> None:
     """Wire facts 3: KeyHeader and key, 128 and 256 bits, both modes; only session key, hash and padding are new."""
@@ -81,6 +86,8 @@ def test_content_key_reaches_the_reader_octet_for_octet(cluster: Cluster, size: 
     assert published.license.enabling_bits.surface not in license_.text
 
 
+@conforms("MS-RMPR 3.4.4.1", "The principal of the use licence is that of the RAC.")
+@conforms("MS-RMPR 3.4.4.1", "ISSUER of the use licence has the server's public key.")
 def test_answer_is_what_a_genuine_server_writes(desk: Desk) -> None:
     """Wire facts 7 and rulings 1, 22: issuer, principal without levels, descriptor, time; a .NET fixed point."""
     license_ = desk.ask(desk.cluster.publish(desk.cluster.author(), VIEW))
@@ -105,6 +112,8 @@ def test_every_use_licence_has_its_own_guid_and_session_key(desk: Desk) -> None:
     assert bits[0] != bits[1]
 
 
+@conforms("MS-RMPR 3.4.4.1", "OWNER of the use licence is that of the publishing licence, to the letter.")
+@conforms("MS-RMPR 3.4.4.1", "Referral-Info of the publishing licence is in the use licence, to the letter.")
 def test_what_the_publishing_licence_says_is_copied(desk: Desk) -> None:
     """WORK OBJECT, METADATA, revocation point and Referral-Info come as they stand."""
     author = desk.cluster.author()
@@ -128,6 +137,7 @@ def test_what_the_publishing_licence_says_is_copied(desk: Desk) -> None:
     assert license_.body.one("DISTRIBUTIONPOINT").surface == referral
 
 
+@conforms("MS-RMPR 3.4.4.1", "The use licence has exactly the rights that were granted, each with its conditions.")
 def test_rights_keep_form_conditions_and_order(desk: Desk) -> None:
     until = TimeConditions(TimeRange(NOW - DAY, NOW + 30 * DAY), 5)
     rights = [Right("OBJMODEL", grantee(READER)), Right.of("VIEW", grantee(READER), until), Right("X", grantee(READER))]
@@ -139,6 +149,8 @@ def test_rights_keep_form_conditions_and_order(desk: Desk) -> None:
     )
 
 
+@conforms("MS-RMPR 3.4.4.1", "The policies of the rights data are in the use licence.")
+@conforms("MS-RMPR 3.4.4.1", "Excluded applications are in the use licence as policies of type exclusion.")
 def test_policies_are_the_union(desk: Desk) -> None:
     """Rulings 18: of the clear licence, the rights data and the server's application exclusion."""
     author = desk.cluster.author()
@@ -167,6 +179,7 @@ def test_a_policy_comes_as_it_stands(desk: Desk) -> None:
     assert desk.ask(published).body.one("POLICYLIST").surface == policies
 
 
+@conforms("MS-RMPR 3.4.4.1", "Excluded operating systems are in the use licence as a condition.")
 def test_os_exclusion_and_application_data(desk: Desk) -> None:
     """NOLICCACHE and VIEWER reach the client only this way (wire facts 7)."""
     data = write_rights_data(
@@ -184,6 +197,9 @@ def test_os_exclusion_and_application_data(desk: Desk) -> None:
     assert condition.text == "5.0.0.0-6.1.0.0"
 
 
+@conforms("MS-RMPR 3.4.4.1", "The owner gets OWNER, whatever the licence says.")
+@conforms("MS-RMPR 3.4.4.1", "An account that has some right gets a use licence.")
+@conforms("MS-RMPR 3.4.4.1", "An account has a document only where the policy says so.")
 def test_owner_has_owner_and_the_reader_what_was_granted(desk: Desk) -> None:
     published = desk.cluster.publish(desk.cluster.author(), VIEW)
     assert desk.ask(published, AUTHOR).rights == (OWNER_RIGHT,)
@@ -204,6 +220,10 @@ def test_licence_of_a_former_key_is_served_in_the_new_mode(mode_1: Cluster, mode
     assert license_.open_content_key(mode_2.account(READER).key, bytes(16)) == published.content_key
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1",
+    "On a mode 1 cluster a licence with other keys or hashes gets RightsLabelNoMatchingIssuedPrincipal.",
+)
 def test_L11_mode_2_licence_on_a_mode_1_cluster_is_refused(mode_1: Cluster, mode_2: Cluster) -> None:
     """Even where the mode 1 cluster was given the mode 2 key."""
     published = mode_2.publish(mode_2.author(), VIEW)
@@ -212,6 +232,12 @@ def test_L11_mode_2_licence_on_a_mode_1_cluster_is_refused(mode_1: Cluster, mode
     refused(desk, published, RightsLabelNoMatchingIssuedPrincipal)
 
 
+@conforms("MS-RMPR 3.4.4.1", "The server looks in ISSUEDPRINCIPALS for itself and for the servers whose keys it has.")
+@conforms(
+    "MS-RMPR 3.4.4.1",
+    "A licence sealed to an imported domain is opened with that domain's key and judged by its templates.",
+)
+@conforms("MS-RMPR 3.4.4.1", "Whichever key opened the licence, the own SLC and key issue the use licence.")
 def test_licence_of_an_imported_domain_is_opened_with_its_key_and_signed_with_ours(
     desk: Desk, stranger: Cluster
 ) -> None:
@@ -223,6 +249,10 @@ def test_licence_of_an_imported_domain_is_opened_with_its_key_and_signed_with_ou
     assert license_.open_content_key(desk.cluster.account(READER).key, bytes(16)) == published.content_key
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1",
+    "A licence sealed to an imported domain is opened with that domain's key and judged by its templates.",
+)
 def test_template_of_the_imported_domain_goes_first(desk: Desk, stranger: Cluster) -> None:
     """Rulings 2: with the imported domain's templates; our own of that GUID does not replace it."""
     theirs = stranger.template("Shared", [Right.of("PRINT", grantee(READER))])
@@ -233,11 +263,16 @@ def test_template_of_the_imported_domain_goes_first(desk: Desk, stranger: Cluste
     assert [right.name for right in desk.ask(published).rights] == ["PRINT"]
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1",
+    "Use licences are issued where the server has the private key that the publishing licence is for.",
+)
 def test_principal_of_another_server_is_refused(desk: Desk, stranger: Cluster) -> None:
     published = desk.cluster.publish(desk.cluster.author(), VIEW, sealed_to=stranger.state.licensor)
     refused(desk, published, RightsLabelNoMatchingIssuedPrincipal)
 
 
+@conforms("MS-RMPR 3.4.4.1", "The server looks in ISSUEDPRINCIPALS for itself and for the servers whose keys it has.")
 def test_principal_compares_without_case_and_by_id_and_key(desk: Desk) -> None:
     """Rulings 3: OBJECT id without case; the right key under another id is another principal."""
     author = desk.cluster.author()
@@ -252,6 +287,10 @@ def test_principal_compares_without_case_and_by_id_and_key(desk: Desk) -> None:
 # --- templates ---------------------------------------------------------------------------------------------------------
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1",
+    "The server's template of the GUID that rights data cites, published or archived, takes the place of its policy.",
+)
 def test_L7_the_servers_template_wins(desk: Desk) -> None:
     """A licence cites a template's GUID with wider rights: the server's current version counts, also unsigned."""
     current = desk.cluster.template("Secret", VIEW)
@@ -265,6 +304,10 @@ def test_L7_the_servers_template_wins(desk: Desk) -> None:
     assert desk.facts["template"] == [current.guid]
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1",
+    "The server's template of the GUID that rights data cites, published or archived, takes the place of its policy.",
+)
 def test_L7_archived_template_and_unofficial_rights_data_that_cites_it(desk: Desk) -> None:
     """3.4.4.1: the GUID decides, published or archived, whatever the type of the rights data."""
     current = desk.cluster.template("Secret", VIEW)
@@ -305,6 +348,8 @@ def test_unknown_template_needs_a_good_signature(desk: Desk, stranger: Cluster) 
 # --- order of faults ---------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.4.4.1.3.3", "Size and number of the certificates of an item are limited.")
+@conforms("MS-RMPR 3.4.4.1.3.3", "A RAC whose issuer is not trusted is refused.")
 def test_order_of_faults(desk: Desk, mode_2: Cluster, mode_1: Cluster, stranger: Cluster) -> None:
     """Each fault with everything after it wrong as well: it alone is answered."""
     author, reader = mode_2.author(), mode_2.account(READER)
@@ -356,6 +401,9 @@ def created(cluster: Cluster, when: dt.datetime) -> Account:
     return dataclasses.replace(account, chain=(text, *account.chain[1:]))
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1", "An account made later than the licence, beyond the tolerance, gets CredentialCreationTime."
+)
 def test_account_made_long_after_the_licence_is_refused(desk: Desk) -> None:
     """3.4.4.1: a reused account must not open its predecessor's documents; 15 days of tolerance, exactly."""
     published = desk.cluster.publish(desk.cluster.author(), VIEW, issued=NOW - 40 * DAY)
@@ -365,6 +413,9 @@ def test_account_made_long_after_the_licence_is_refused(desk: Desk) -> None:
     refused(desk, published, CredentialCreationTime, reader=created(desk.cluster, made + dt.timedelta(minutes=1)))
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1", "A publishing licence outside its VALIDITYTIME gets IssuanceLicenseIsNotWithinValidTimeRange."
+)
 def test_validity_of_the_licence_is_half_open(desk: Desk) -> None:
     author = desk.cluster.author()
     published = desk.cluster.publish(author, VIEW)
@@ -437,6 +488,7 @@ def test_account_disabled_or_gone_has_no_rights(desk: Desk) -> None:
 # --- versions, batches, limits -----------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.4.4.1", "A request of version 1.0.0.0 with several items is refused.")
 def test_version_1_0_has_exactly_one_item(desk: Desk) -> None:
     """A SOAP fault for several items, before anything else is looked at; also where the cluster is decommissioned."""
     item = desk.item(desk.cluster.publish(desk.cluster.author(), VIEW).chain)
@@ -445,6 +497,10 @@ def test_version_1_0_has_exactly_one_item(desk: Desk) -> None:
         desk.ask_batch([item, item], caller=desk.cluster.caller(READER))
 
 
+@conforms("MS-RMPR 3.4.4.1", "A request without a publishing licence or without a RAC is refused.")
+@conforms("MS-RMPR 3.4.4.1", "A batch whose first item has no publishing licence is refused.")
+@conforms("MS-RMPR 3.4.4.1", "An item without a publishing licence takes the latest one before it.")
+@conforms("MS-RMPR 3.4.4.1.3.3", "A request whose first item has no publishing licence is refused.")
 def test_first_item_needs_a_licence_and_later_ones_take_the_latest(desk: Desk) -> None:
     author = desk.cluster.author()
     one = desk.cluster.publish(author, VIEW, name="one")
@@ -459,6 +515,11 @@ def test_first_item_needs_a_licence_and_later_ones_take_the_latest(desk: Desk) -
             desk.ask_batch(items)
 
 
+@conforms("MS-RMPR 3.4.4.1", "A request without a publishing licence or without a RAC is refused.")
+@conforms(
+    "MS-RMPR 3.4.4.1", "An item that fails has an AcquireLicenseException with the error in the place of its licence."
+)
+@conforms("MS-RMPR 3.4.4.1.3.3", "An item without a RAC is refused.")
 def test_errors_of_items_stand_in_their_places(desk: Desk) -> None:
     """From 1.1.0.0 up, also for a single item; what concerns the whole request is a fault."""
     published = desk.cluster.publish(desk.cluster.author(), VIEW)
@@ -482,6 +543,7 @@ def test_X8_a_hundred_items_are_served_and_one_more_refused(desk: Desk) -> None:
         desk.ask_batch([*items, items[1]])
 
 
+@conforms("MS-RMPR 3.4.4.1", "Application data above the limit gets UnspecifiedError.")
 @pytest.mark.parametrize("character", ["x", "\u00e9", "\u20ac", "\U0001f512"])
 def test_X8_application_data_in_bytes_as_they_came(desk: Desk, character: str) -> None:
     published, reader = desk.cluster.publish(desk.cluster.author(), VIEW), desk.cluster.account(READER)
@@ -492,6 +554,7 @@ def test_X8_application_data_in_bytes_as_they_came(desk: Desk, character: str) -
     assert [type(answer) for answer in answers] == [tuple, UnspecifiedError]
 
 
+@conforms("MS-RMPR 3.4.4.1.3.3", "The size of a publishing licence is limited.")
 def test_X8_licence_at_the_limit_is_served_and_one_above_refused(desk: Desk) -> None:
     published = desk.cluster.publish(desk.cluster.author(), [*VIEW, *[Right.of("EDIT", grantee(AUTHOR))] * 50])
     size = len(published.text.encode())
@@ -501,6 +564,7 @@ def test_X8_licence_at_the_limit_is_served_and_one_above_refused(desk: Desk) -> 
     refused(desk, published, UnspecifiedError)
 
 
+@conforms("MS-RMPR 3.4.4.1.3.3", "The size of a publishing licence is limited.")
 def test_X8_licence_of_8_mib_is_served(desk: Desk) -> None:
     """With the real limit: rights data as large as a licence may hold."""
     author, content = desk.cluster.author(), ContentKey.build(bytes(16), RESERVED_CBC_4K)
@@ -518,6 +582,7 @@ def test_X8_licence_of_8_mib_is_served(desk: Desk) -> None:
     refused(desk, altered(big, ("<SKU>", "<SKU>x")), UnspecifiedError)
 
 
+@conforms("MS-RMPR 3.4.4.1.3.3", "Size and number of the certificates of an item are limited.")
 def test_X8_a_hundred_certificates_of_30720_bytes(desk: Desk) -> None:
     published, reader = desk.cluster.publish(desk.cluster.author(), VIEW), desk.cluster.account(READER)
     many = dataclasses.replace(reader, chain=reader.chain + (reader.chain[1],) * (100 - len(reader.chain)))
@@ -528,6 +593,10 @@ def test_X8_a_hundred_certificates_of_30720_bytes(desk: Desk) -> None:
 # --- caches ------------------------------------------------------------------------------------------------------------
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1", "The signature of a publishing licence holds, and its issuer is trusted, or it is refused."
+)
+@conforms("MS-RMPR 3.4.4.1", "What is kept of a licence is found again by the licence alone.")
 @pytest.mark.parametrize("where", ["before", "after"])
 def test_L4_genuine_signature_on_an_altered_body(desk: Desk, where: str) -> None:
     """Refused before and after the genuine licence was seen, which opens all the same."""
@@ -544,6 +613,7 @@ def test_L4_genuine_signature_on_an_altered_body(desk: Desk, where: str) -> None
     desk.ask(published)
 
 
+@conforms("MS-RMPR 3.4.4.1", "A licence that was opened is kept for later requests.")
 def test_licence_is_opened_once(desk: Desk) -> None:
     """The hot path does no private-key decryption: with the key taken away a cached licence still opens."""
     published = desk.cluster.publish(desk.cluster.author(), VIEW)
@@ -581,6 +651,9 @@ def test_no_content_key_in_the_printed_form_of_what_is_cached(desk: Desk) -> Non
     assert "payload" not in shown
 
 
+@conforms("MS-RMPR 3.4.4.1", "Where the no-rights cache is on, it is asked before the licence is looked at.")
+@conforms("MS-RMPR 3.4.4.1", "An account in the no-rights cache gets NoRightsForRequestedPrincipal.")
+@conforms("MS-RMPR 3.4.4.1", "An account without rights is put into the no-rights cache where that is on.")
 def test_no_rights_are_remembered_until_directory_or_configuration_change(desk: Desk) -> None:
     """L6: the refusal comes from the cache; a change of groups or of the configuration makes it be looked at anew."""
     published = desk.cluster.publish(desk.cluster.author(), [Right.of("VIEW", grantee("all@example.com"))])
@@ -596,6 +669,7 @@ def test_no_rights_are_remembered_until_directory_or_configuration_change(desk: 
     assert "no_rights" not in desk.facts
 
 
+@conforms("MS-RMPR 3.4.4.1", "An account without rights is put into the no-rights cache where that is on.")
 def test_no_rights_cache_can_be_switched_off(desk: Desk) -> None:
     desk.configure(no_rights_cache_enabled=False)
     published = desk.cluster.publish(desk.cluster.author(), VIEW)
@@ -604,6 +678,8 @@ def test_no_rights_cache_can_be_switched_off(desk: Desk) -> None:
         assert "no_rights" not in desk.facts
 
 
+@conforms("MS-RMPR 3.4.4.1", "A remembered refusal is that of one account, by type of ID and ID.")
+@conforms("MS-RMPR 3.4.4.1", "A super user gets OWNER, whatever the licence says, where super users are on.")
 def test_no_rights_of_one_do_not_refuse_another(desk: Desk) -> None:
     """The refusal belongs to an account and a licence; a super user is not held up by it either."""
     published = desk.cluster.publish(desk.cluster.author(), VIEW)

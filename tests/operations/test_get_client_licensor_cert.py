@@ -31,6 +31,7 @@ from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import KeyId
 from rmsserver.xrml.values import Guid, TimeRange
 from tests.cluster import ALWAYS, DAY, NOW, Author, Cluster, key, server_hierarchy
+from tests.conformance import conforms
 from tests.shared import genuine
 
 AUTHOR = "author@example.com"
@@ -87,6 +88,8 @@ def found(register: LicensorRegister, certificate: ClientLicensorCertificate) ->
 # --- what is issued ------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.5.4.2", "The server's SLC chain follows the CLC.")
+@conforms("MS-RMPR 3.5.4.2", "The CLC is signed with the server's key, in its SIGNATURE.")
 def test_answer_is_a_chain_up_to_the_root(cluster: Cluster) -> None:
     """CLC, SLC and the chain above."""
     chain = ask(cluster)
@@ -95,6 +98,9 @@ def test_answer_is_a_chain_up_to_the_root(cluster: Cluster) -> None:
     close_server_chain(read(chain), [IssuingCertificate.read(text) for text in chain[1:]], {root.id: root})
 
 
+@conforms("MS-RMPR 3.5.4.2", "OBJECT of the CLC's principal is that of the RAC's, to the letter.")
+@conforms("MS-RMPR 3.5.4.2", "RANGETIME of the CLC is VALIDITYTIME of the RAC.")
+@conforms("MS-RMPR 3.5.4.2", "The private key is encrypted with the RAC's public key.")
 def test_certificate_is_made_for_the_account(cluster: Cluster) -> None:
     """OBJECT and times are the RAC's, ISSUER is the server's principal; the account's key opens the signing key."""
     account = cluster.account(AUTHOR)
@@ -119,6 +125,8 @@ def test_a_licence_signed_with_it_finds_its_licensor(cluster: Cluster) -> None:
     assert licensor.text == chain[0]
 
 
+@conforms("MS-RMPR 3.5.4.2", "The internal point of the CLC has licensingUrl.")
+@conforms("MS-RMPR 3.5.4.2", "The external point of the CLC has externalLicensingUrl, where there is one.")
 def test_distribution_points(mode_2: Cluster) -> None:
     """licensingUrl, else baseUrl + /licensing; the extranet point only where it is configured (rulings 7)."""
 
@@ -155,6 +163,7 @@ def test_leaf_alone_is_enough(mode_2: Cluster) -> None:
     assert read(ask(mode_2, mode_2.account(AUTHOR).chain[:1]))
 
 
+@conforms("MS-RMPR 3.5.4.2", "Each CLC has a key pair of its own.")
 def test_every_certificate_has_a_new_key(mode_2: Cluster) -> None:
     """Rulings 30, and C7: keys come from the pool, each once."""
     ports = mode_2.ports(ready_keys=2)
@@ -222,6 +231,7 @@ def test_decommissioned_cluster(mode_2: Cluster) -> None:
     refused(mode_2.with_state(decommissioned=True), ClusterDecommissioned, ("no certificate",))
 
 
+@conforms("MS-RMPR 3.5.4.2", "A request without a RAC chain is refused.")
 @pytest.mark.parametrize("items", [None, (), (None,), ((),)])
 def test_missing_certificates(mode_2: Cluster, items: tuple[Item, ...] | None) -> None:
     """PersonaCerts is required, in every item."""
@@ -249,6 +259,7 @@ def test_precertified_rac_is_refused(mode_2: Cluster) -> None:
     refused(mode_2, UnexpectedPersonaCert, (text,))
 
 
+@conforms("MS-RMPR 3.5.4.2", "Every signature of the RAC chain is verified, and the RAC's issuer must be trusted.")
 def test_account_certificate_is_checked(mode_2: Cluster, mode_1: Cluster, stranger: Cluster) -> None:
     """Each fault of the shared checks comes through under its name."""
     account = mode_2.account(AUTHOR)
@@ -295,6 +306,7 @@ def test_K4_expired_server_certificate_issues_nothing(mode_2: Cluster) -> None:
     assert ports.key_pool.take(2048) == key("pool 0", 2048)
 
 
+@conforms("MS-RMPR 3.5.4.2.3.4", "The CLC of the answer has the form of section 2.2.9.6.")
 def test_certificate_has_the_shape_of_a_genuine_one(mode_1: Cluster) -> None:
     """Element for element the same as the CLC of [MS-RMPR] 4.5, apart from texts (no extranet point here)."""
     outside = "http://rms.example.net/_wmcs/licensing"

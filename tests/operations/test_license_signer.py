@@ -14,6 +14,7 @@ from rmsserver.xrml.keys import KeyId
 from rmsserver.xrml.rights import Right
 from rmsserver.xrml.values import TimeRange
 from tests.cluster import DAY, NOW, Author, Cluster, grantee, key
+from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, OUTSIDER, READER, Desk, altered, resigned
 
 VIEW = [Right.of("VIEW", grantee(READER))]
@@ -92,6 +93,7 @@ def test_leaf_alone_of_a_remembered_licensor(desk: Desk) -> None:
     assert recognised(desk) == "remembered"
 
 
+@conforms("MS-RMPR 3.4.4.1.3.3", "A publishing licence whose signer is not trusted is refused.")
 def test_leaf_alone_of_an_unknown_licensor_is_policy_and_recorded(desk: Desk) -> None:
     """Case 6: served by default where the principal is ours and the bits open."""
     published = desk.cluster.publish(desk.cluster.author(), VIEW)
@@ -107,6 +109,10 @@ def test_leaf_alone_of_an_unknown_licensor_is_policy_and_recorded(desk: Desk) ->
 # --- what must not pass ------------------------------------------------------------------------------------------------
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1", "The signature of a publishing licence holds, and its issuer is trusted, or it is refused."
+)
+@conforms("MS-RMPR 3.4.4.1.3.3", "A publishing licence whose signer is not trusted is refused.")
 def test_L9_licensor_certificate_of_an_untrusted_server_is_refused(desk: Desk, stranger: Cluster) -> None:
     """Case 6 does not make up for it, and neither does a remembered key."""
     author = stranger.author(stranger.account(AUTHOR))
@@ -118,6 +124,10 @@ def test_L9_licensor_certificate_of_an_untrusted_server_is_refused(desk: Desk, s
     desk.ask((published.text, *author.chain))
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1", "The signature of a publishing licence holds, and its issuer is trusted, or it is refused."
+)
+@conforms("MS-RMPR 3.4.4.1.3.3", "A publishing licence whose signer is not trusted is refused.")
 @pytest.mark.parametrize("seen", [False, True], ids=["first", "after the genuine one"])
 def test_L9_forged_licensor_certificate_beside_a_genuine_licence(desk: Desk, seen: bool) -> None:
     """Refused also where the genuine licence is in the cache: another set of documents is looked at anew."""
@@ -160,6 +170,10 @@ def test_licence_issued_outside_the_range_of_its_certificate(desk: Desk) -> None
                 refused(desk, documents)
 
 
+@conforms(
+    "MS-RMPR 2.2.9.7.2",
+    "A licence whose issuer is another than the principal of the certificate that signed it is refused.",
+)
 def test_remembered_key_under_another_name_is_refused(desk: Desk) -> None:
     """Case 5: key and account belong together; the licence cannot name another account as its issuer."""
     author = desk.cluster.author()
@@ -167,6 +181,19 @@ def test_remembered_key_under_another_name_is_refused(desk: Desk) -> None:
     published = desk.cluster.publish(author, VIEW)
     sid, other = desk.cluster.sid(AUTHOR), desk.cluster.sid(OUTSIDER)
     refused(desk, resigned(published, author, (sid, other)).chain[:1])
+
+
+@conforms(
+    "MS-RMPR 2.2.9.7.2",
+    "A licence whose issuer is another than the principal of the certificate that signed it is refused.",
+)
+def test_key_of_a_sent_certificate_under_another_name_is_refused(desk: Desk) -> None:
+    """Case 4: nor is it taken for a licence whose licensor nobody knows."""
+    author = desk.cluster.author()
+    published = desk.cluster.publish(author, VIEW)
+    changed = resigned(published, author, (desk.cluster.sid(AUTHOR), desk.cluster.sid(OUTSIDER)))
+    refused(desk, changed.chain)
+    desk.ask(published)
 
 
 def test_remembered_licensor_of_a_server_no_longer_trusted(desk: Desk, stranger: Cluster) -> None:
@@ -182,6 +209,9 @@ def test_XW11_two_licences_or_none(desk: Desk) -> None:
     refused(desk, author.chain)
 
 
+@conforms("MS-RMPR 3.4.4.1", "A publishing licence with a bad signature gets InvalidRightsLabelSignature.")
+@conforms("MS-RMPR 2.2.9.7", "The digest is that of the body.")
+@conforms("MS-RMPR 2.2.9.7", "The signature is made with the issuer's private key.")
 def test_XW_tampered_licences_are_refused(cluster: Cluster) -> None:
     """Altered digest, two bodies, two signatures, nested body, comment in an address: one clean fault."""
     desk, author = Desk(cluster), cluster.author()

@@ -24,6 +24,7 @@ from rmsserver.xrml.rights import ANYONE, THE_OWNER, Grantee, Right, TimeConditi
 from rmsserver.xrml.use_license import OWNER_RIGHT, UseRight
 from rmsserver.xrml.values import TimeRange, fold
 from tests.cluster import DAY, NOW, Cluster, grantee, known
+from tests.conformance import conforms
 
 READER = "reader@example.com"
 ALWAYS = TimeConditions()
@@ -65,6 +66,7 @@ def names(rights: tuple[UseRight, ...]) -> list[str]:
 # --- who asks ----------------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.4.4.1", "Groups of any depth, aliases and former SIDs count for their account.")
 def test_alias_and_sid_history_of_a_known_account_count(mode_2: Cluster) -> None:
     """What the directory says of a SID counts: aliases and former SIDs, though the RAC names neither."""
     directory = mode_2.directory()
@@ -117,6 +119,7 @@ def test_look_alike_address_is_another_address() -> None:
 # --- grants ------------------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.4.4.1", "Groups of any depth, aliases and former SIDs count for their account.")
 @pytest.mark.parametrize(
     "named",
     [
@@ -194,6 +197,7 @@ def test_groups_are_asked_for_once(mode_2: Cluster, monkeypatch: pytest.MonkeyPa
 # --- owner and super users ---------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.4.4.1", "The owner gets OWNER, whatever the licence says.")
 @pytest.mark.parametrize("grants", [[], [Right.of("VIEW", grantee(READER))]], ids=["no grant", "a lesser grant"])
 def test_owner_has_owner_alone(mode_2: Cluster, grants: list[Right]) -> None:
     expired = span(-9, -1)
@@ -224,6 +228,7 @@ def test_owner_of_tomorrow_does_not_hide_rights_of_today(mode_2: Cluster) -> Non
     assert evaluate(mode_2, grants[:1]) == (UseRight("OWNER", False, span(1, 9)),)
 
 
+@conforms("MS-RMPR 3.4.4.1", "A super user gets OWNER, whatever the licence says, where super users are on.")
 def test_super_user_has_owner_and_it_is_an_alert(mode_2: Cluster) -> None:
     """W8: every use of the super user's right is an audit event."""
     directory, trail = mode_2.directory(), AuditTrail()
@@ -357,6 +362,7 @@ def _oracle(rights: list[Right], owner: str, reader: str, members: list[tuple[st
     return {"owner"} if "owner" in granted else granted
 
 
+@conforms("MS-RMPR 3.4.4.1", "An account has a document only where the policy says so.")
 @given(_RIGHTS, st.sampled_from([*_PEOPLE, "gone@example.com"]), st.sampled_from(_PEOPLE), _MEMBERS)
 def test_nobody_gets_a_right_that_no_grant_gives(
     mode_2: Cluster, rights: list[Right], owner: str, reader: str, members: list[tuple[str, str]]

@@ -17,6 +17,7 @@ from rmsserver.operations.templates import (
 )
 from rmsserver.xrml.template import RightsTemplate
 from tests.cluster import NOW, Cluster, guid
+from tests.conformance import conforms
 
 
 def with_templates(cluster: Cluster, *names: str, archived: tuple[str, ...] = ()) -> Cluster:
@@ -110,6 +111,8 @@ def test_what_is_no_guid_fails_the_request(mode_2: Cluster, text: str) -> None:
     assert "secret" not in caught.value.text + caught.value.detail
 
 
+@conforms("MS-RMPR 3.4.4.3", "A request without a list of GUIDs is refused.")
+@conforms("MS-RMPR 3.4.4.3.2.1", "A request without guids is refused.")
 def test_missing_guids(mode_2: Cluster) -> None:
     """No list, or a null in it."""
     with pytest.raises(ArgumentNull):

@@ -15,6 +15,7 @@ from rmsserver.xrml.license import PublishingLicense
 from rmsserver.xrml.rights import ANYONE, Right, RightsData
 from rmsserver.xrml.use_license import UseLicense
 from tests.cluster import Published, grantee, make_cluster
+from tests.conformance import conforms
 from tests.http_server import Response, request
 from tests.operations.licensing import AUTHOR, OUTSIDER, READER, altered, resigned
 from tests.operations.malformed_bits import bits_xml
@@ -119,6 +120,10 @@ def test_L6_grants_and_removals_are_seen(server: RealServer) -> None:
     assert refused(ask(server, published, OUTSIDER), "NoRightsForRequestedPrincipal")
 
 
+@conforms(
+    "MS-RMPR 3.4.4.1",
+    "The server's template of the GUID that rights data cites, published or archived, takes the place of its policy.",
+)
 def test_L7_the_servers_template_wins(server: RealServer) -> None:
     """L7: a template's GUID with wider rights inside gives what the server's template gives."""
     ours = server.cluster.template("Secret", VIEW)
