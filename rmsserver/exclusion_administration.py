@@ -6,8 +6,6 @@ gives the user new ones, which do. It answers a stolen key. A block answers a pe
 
 from __future__ import annotations
 
-import datetime as dt
-import getpass
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +17,7 @@ from rmsserver.errors import OperatorError
 from rmsserver.home import Home
 from rmsserver.operations.email_address import is_email_address
 from rmsserver.operations.subject import find_account, is_sid
-from rmsserver.ports import AuditRecord, Directory, DirectoryAccount
-from rmsserver.state import AuditTrail, AuthenticationType
+from rmsserver.ports import Directory, DirectoryAccount
 from rmsserver.stores.sql.user_keys import SqlUserKeys
 from rmsserver.xrml.values import fold
 
@@ -57,7 +54,6 @@ def exclude_user(home: Home, who: str, *, keep_keys: bool = False) -> ExcludedUs
     retire = bool(names) and not keep_keys
     for name in names if retire else []:
         _keys(home).retire(name)
-    _record(home, "add", who, key_ids)
     return ExcludedUser(tuple(key_ids), retire)
 
 
@@ -74,7 +70,6 @@ def include_user(home: Home, who: str) -> tuple[str, ...]:
             f"no excluded key belongs to {who[:80]!r}: name the key id, see `rmsserver exclusion user list`"
         )
     home.configuration.change_list(EXCLUDED, remove=wanted.__contains__)
-    _record(home, "remove", who, found)
     return found
 
 
@@ -85,7 +80,6 @@ def block_user(home: Home, who: str) -> tuple[str, ...]:
     """
     names = _names(home, who)
     home.configuration.change_list(BLOCKED, add=[",".join(names)])
-    _record(home, "block", who, names)
     return names
 
 
@@ -96,7 +90,6 @@ def unblock_user(home: Home, who: str) -> tuple[str, ...]:
     if not found:
         raise OperatorError(f"{who[:80]!r} is not blocked: see `rmsserver exclusion user list`")
     home.configuration.change_list(BLOCKED, remove=lambda entry: fold(entry) in names)
-    _record(home, "unblock", who, found)
     return found
 
 
@@ -146,14 +139,3 @@ def _directory(home: Home) -> Iterator[Directory]:
         yield directory
     finally:
         directory.close()
-
-
-def _record(home: Home, step: str, who: str, what: tuple[str, ...] | list[str]) -> None:
-    trail = AuditTrail()
-    trail.note("account", who)
-    for entry in what:
-        trail.note("entry", entry)
-    now, operator = dt.datetime.now(dt.UTC), f"operator {getpass.getuser()}"
-    home.audit.write_now(
-        AuditRecord(now, f"exclusion user {step}", "ok", "", AuthenticationType.NONE, operator, "rmsserver", 0.0, trail)
-    )

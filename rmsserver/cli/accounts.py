@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home, secret_from
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.ports import StoredAccount, StoredGroup
@@ -25,7 +26,7 @@ def user() -> None:
     """Users of the embedded directory. NAME is a login, an e-mail address or a SID."""
 
 
-@user.command("add")
+@user.command("add", cls=Change)
 @click.argument("login")
 @home_option
 @click.option("--email", "emails", multiple=True, required=True, help="The primary address; repeat for aliases.")
@@ -39,6 +40,7 @@ def user_add(
     """Add a user."""
     password = None if no_password else _new_password(login, password_file)
     added = open_home(home).administration.add_user(login, emails, password, ntlm=ntlm)
+    note("id", added.sid)
     click.echo(f"{added.login} is {added.sid}.")
 
 
@@ -58,7 +60,7 @@ def user_list(home: Path, as_json: bool) -> None:
         click.echo(f"{found.login:20} {', '.join(found.emails):40} {found.sid}{marks}")
 
 
-@user.command("remove")
+@user.command("remove", cls=Change)
 @_name
 @home_option
 @example("rmsserver user remove author --home ./cluster")
@@ -68,7 +70,7 @@ def user_remove(name: str, home: Path) -> None:
     click.echo(f"{name} is removed.")
 
 
-@user.command("enable")
+@user.command("enable", cls=Change)
 @_name
 @home_option
 @example("rmsserver user enable author --home ./cluster")
@@ -78,7 +80,7 @@ def user_enable(name: str, home: Path) -> None:
     click.echo(f"{name} is enabled.")
 
 
-@user.command("disable")
+@user.command("disable", cls=Change)
 @_name
 @home_option
 @example("rmsserver user disable author --home ./cluster")
@@ -88,7 +90,7 @@ def user_disable(name: str, home: Path) -> None:
     click.echo(f"{name} is disabled.")
 
 
-@user.command("emails")
+@user.command("emails", cls=Change)
 @_name
 @click.argument("emails", nargs=-1, required=True)
 @home_option
@@ -99,7 +101,7 @@ def user_emails(name: str, emails: tuple[str, ...], home: Path) -> None:
     click.echo(f"{name} has {', '.join(emails)}.")
 
 
-@user.command("password")
+@user.command("password", cls=Change)
 @_name
 @home_option
 @_password_file
@@ -110,7 +112,7 @@ def user_password(name: str, home: Path, password_file: Path | None) -> None:
     click.echo(f"{name} has a new password.")
 
 
-@user.command("ntlm")
+@user.command("ntlm", cls=Change)
 @_name
 @click.argument("switch", type=click.Choice(["on", "off"]))
 @home_option
@@ -134,13 +136,14 @@ def group() -> None:
     """Groups of the embedded directory. NAME is an e-mail address or a SID; groups may hold groups."""
 
 
-@group.command("add")
+@group.command("add", cls=Change)
 @click.argument("email")
 @home_option
 @example("rmsserver group add staff@example.com --home ./cluster")
 def group_add(email: str, home: Path) -> None:
     """Add a group. Its e-mail address is what documents name."""
     added = open_home(home).administration.add_group(email)
+    note("id", added.sid)
     click.echo(f"{added.email} is {added.sid}.")
 
 
@@ -178,7 +181,7 @@ def group_show(name: str, home: Path, as_json: bool) -> None:
         )
 
 
-@group.command("remove")
+@group.command("remove", cls=Change)
 @_name
 @home_option
 @example("rmsserver group remove staff@example.com --home ./cluster")
@@ -188,7 +191,7 @@ def group_remove(name: str, home: Path) -> None:
     click.echo(f"{name} is removed.")
 
 
-@group.command("add-member")
+@group.command("add-member", cls=Change)
 @_name
 @click.argument("members", nargs=-1, required=True)
 @home_option
@@ -201,7 +204,7 @@ def group_add_member(name: str, members: tuple[str, ...], home: Path) -> None:
     click.echo(f"{', '.join(members)} now in {name}.")
 
 
-@group.command("remove-member")
+@group.command("remove-member", cls=Change)
 @_name
 @click.argument("members", nargs=-1, required=True)
 @home_option

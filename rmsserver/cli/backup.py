@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from rmsserver.backup import make_backup, restore_backup
+from rmsserver.cli.changes import Change, alert, note
 from rmsserver.cli.cluster import new_passphrase, passphrase_settings
 from rmsserver.cli.opening import home_option, open_home, secret_from
 from rmsserver.cli.program import example
@@ -21,7 +22,7 @@ _password_file = click.option(
 )
 
 
-@click.command()
+@click.command(cls=Change)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @home_option
 @_password_file
@@ -34,11 +35,13 @@ def backup(file: Path, home: Path, password_file: Path | None) -> None:
     """
     password = secret_from(password_file, _VARIABLE, "Password for the backup", confirm=True)
     manifest = make_backup(open_home(home), file, password, dt.datetime.now(dt.UTC))
+    note("fingerprint", manifest.fingerprint)
+    alert("the whole cluster was written into a file")
     click.echo(f"{file}: {manifest.cluster}, {len(manifest.files)} files. Fingerprint of who signed it:")
     click.echo(manifest.fingerprint)
 
 
-@click.command()
+@click.command(cls=Change)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @home_option
 @_password_file
@@ -60,5 +63,8 @@ def restore(
     source, passphrase = new_passphrase(passphrase_file)
     settings = passphrase_settings(source, passphrase_file)
     manifest = restore_backup(file, home, password, settings, passphrase, fingerprint=fingerprint, pause=time.sleep)
+    note("backup_of", manifest.created)
+    note("signed_by", manifest.fingerprint)
+    alert("the cluster was restored from a backup")
     click.echo(f"{manifest.cluster} as of {manifest.created} is in {home}. Look through rmsserver.toml there, then:")
     click.echo(f"rmsserver serve --home {home}")

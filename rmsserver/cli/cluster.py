@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from rmsserver.cli.changes import Change, alert, note
 from rmsserver.cli.opening import configuration, home_option, open_home, prompt_passphrase
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.cli.root_cluster import read_root, root_options
@@ -23,7 +24,7 @@ from rmsserver.stores.configuration_keys import url
 from rmsserver.xrml.keys import CryptoMode
 
 
-@click.command()
+@click.command(cls=Change)
 @home_option
 @click.option("--base-url", required=True, help="The cluster's URL, for example https://rms.example.com/_wmcs.")
 @click.option("--extranet-url", help="The URL under which it is reached from outside, where it is.")
@@ -81,6 +82,8 @@ def init(
         raise
     slc = state.licensor.certificate
     fingerprint = root_fingerprint(state.licensor.chain)
+    note("id", slc.principal.object.id)
+    note("root_fingerprint", fingerprint)
     if as_json:
         found = {"home": str(home), "base_url": base, "crypto_mode": int(crypto_mode), "slc": slc.principal.object.id}
         print_json({**found, "root_fingerprint": fingerprint})
@@ -158,7 +161,7 @@ def spc() -> None:
     """The issuers of machine certificates that the cluster accepts."""
 
 
-@spc.command("trust")
+@spc.command("trust", cls=Change)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @home_option
 @example("rmsserver spc trust issuer-chain.xml --home ./cluster")
@@ -167,6 +170,7 @@ def spc_trust(file: Path, home: Path) -> None:
     opened = open_home(home)
     issuer = opened.certificates.trust_machine_issuer(file.read_bytes())
     opened.configuration.touch()
+    note("key", issuer.principal.public_key.id.hex())
     click.echo(
         f"Machine certificates of {issuer.principal.object.name or issuer.principal.object.id} are accepted now."
     )
@@ -195,7 +199,7 @@ def spc_list(home: Path, as_json: bool) -> None:
         click.echo(f"{row['key'][:16]}  {row['issuer']}  ({row['from']})")
 
 
-@click.command("client-bundle")
+@click.command("client-bundle", cls=Change)
 @home_option
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write."
@@ -215,4 +219,6 @@ def client_bundle(home: Path, output: Path) -> None:
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(bundle.pack())
+    note("key", issuer.key.public.id.hex())
+    alert("the private key that signs machine certificates was exported")
     click.echo(f"{output}: hand it to machines over a trusted way only; it holds a private key.")

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import click
 
+from rmsserver.cli.changes import Change, alert
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.stores.configuration_keys import KEYS, configuration_key, default_text, show_stored
+
+_OPENS_EVERYTHING = ("superUserEnabled", "superUserGroup")
 
 
 @click.group()
@@ -53,7 +56,7 @@ def config_get(key: str, home: Path) -> None:
     click.echo(show_stored(found, values[found.name]) if found.name in values else default_text(found))
 
 
-@config.command("set")
+@config.command("set", cls=Change)
 @click.argument("key")
 @click.argument("value")
 @home_option
@@ -61,14 +64,22 @@ def config_get(key: str, home: Path) -> None:
 def config_set(key: str, value: str, home: Path) -> None:
     """Set one key."""
     open_home(home).configuration.set(key, value)
+    _alert_of(key)
     click.echo(f"{configuration_key(key).name} is set.")
 
 
-@config.command("reset")
+@config.command("reset", cls=Change)
 @click.argument("key")
 @home_option
 @example("rmsserver config reset racValidityTime --home ./cluster")
 def config_reset(key: str, home: Path) -> None:
     """Put one key back to its default."""
     open_home(home).configuration.reset(key)
+    _alert_of(key)
     click.echo(f"{configuration_key(key).name} is back to {default_text(configuration_key(key))}.")
+
+
+def _alert_of(key: str) -> None:
+    name = configuration_key(key).name
+    if name in _OPENS_EVERYTHING:
+        alert(f"who opens every document was changed: {name}")

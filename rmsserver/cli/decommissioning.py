@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 from pathlib import Path
 
 import click
 
+from rmsserver.cli.changes import Change, alert, unchanged
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.endpoint_table import endpoint_rows
 from rmsserver.home import Home
-from rmsserver.ports import AuditRecord
-from rmsserver.state import AuditTrail, AuthenticationType
 from rmsserver.stores.sql.decommissioning import CODE_LIFETIME
 
 _ENDPOINT = "decommission/decommission.asmx"
@@ -29,14 +27,14 @@ def decommission() -> None:
     """
 
 
-@decommission.command("prepare")
+@decommission.command("prepare", cls=Change)
 @home_option
 @example("rmsserver decommission prepare --home ./cluster")
 def prepare(home: Path) -> None:
     """First step: print the code that the second one needs. Nothing changes yet."""
     opened = open_home(home)
     code = opened.decommissioning.prepare(_now())
-    _record(opened, "prepare", "decommissioning was prepared")
+    alert("decommissioning was prepared")
     minutes = int(CODE_LIFETIME.total_seconds() // 60)
     click.echo("Once decommissioned, this cluster")
     click.echo("  - certifies, licenses and publishes for nobody any more;")
@@ -44,7 +42,7 @@ def prepare(home: Path) -> None:
     click.echo(f"Within {minutes} minutes: rmsserver decommission confirm {code} --home {home}")
 
 
-@decommission.command("confirm")
+@decommission.command("confirm", cls=Change)
 @click.argument("code")
 @home_option
 @example("rmsserver decommission confirm ABCD-2345 --home ./cluster")
@@ -52,22 +50,23 @@ def confirm(code: str, home: Path) -> None:
     """Second step: decommission the cluster with the code of the first."""
     opened = open_home(home)
     opened.decommissioning.confirm(code, _now())
-    _record(opened, "confirm", "the cluster was decommissioned")
+    alert("the cluster was decommissioned")
     click.echo("The cluster is decommissioned; running servers follow within configurationRefreshInterval.")
     click.echo(f"Content keys go to {_who(opened)}: [endpoints] in rmsserver.toml says who.")
     click.echo(f"The way back: rmsserver decommission undo --home {home}")
 
 
-@decommission.command("undo")
+@decommission.command("undo", cls=Change)
 @home_option
 @example("rmsserver decommission undo --home ./cluster")
 def undo(home: Path) -> None:
     """Put the cluster back into service. Content keys that were handed out stay out."""
     opened = open_home(home)
     if not opened.decommissioning.undo():
+        unchanged()
         click.echo("The cluster is in service; a code that was prepared is void.")
         return
-    _record(opened, "undo", "the cluster was put back into service")
+    alert("the cluster was put back into service")
     click.echo("The cluster is in service again; running servers follow within configurationRefreshInterval.")
     click.echo("Content keys that were handed out stay out: the audit says which (operation AcquireContentKey).")
 
@@ -90,16 +89,6 @@ def _who(opened: Home) -> str:
     row = next(row for row in endpoint_rows(opened.config) if row.path == _ENDPOINT)
     words = {"required": "everybody who signs on", "anonymous": "EVERYBODY", "nobody": "nobody yet"}
     return words.get(row.demand.value) or ", ".join(row.accounts)
-
-
-def _record(opened: Home, step: str, alert: str) -> None:
-    trail = AuditTrail()
-    trail.alert(alert)
-    operator = f"operator {getpass.getuser()}"
-    record = AuditRecord(
-        _now(), f"decommission {step}", "ok", "", AuthenticationType.NONE, operator, "rmsserver", 0.0, trail
-    )
-    opened.audit.write_now(record)
 
 
 def _now() -> dt.datetime:

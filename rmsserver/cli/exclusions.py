@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.errors import OperatorError
@@ -33,58 +34,63 @@ def user() -> None:
     """Exclude the keys of a user's account certificates (add, remove), or refuse the person (block, unblock)."""
 
 
-@user.command("add")
-@click.argument("who", metavar="EMAIL|SID|KEYID")
+@user.command("add", cls=Change)
+@click.argument("account", metavar="EMAIL|SID|KEYID")
 @home_option
 @click.option(
     "--keep-keys", is_flag=True, help="Do not retire the key pairs: the user's next certificate has the same."
 )
 @example("rmsserver exclusion user add reader@example.com --home ./cluster")
-def user_add(who: str, home: Path, keep_keys: bool) -> None:
+def user_add(account: str, home: Path, keep_keys: bool) -> None:
     """Exclude the key pairs that are stored for a user, for example when a key was stolen.
 
     As in the product, later keys are not excluded: the pairs are retired, and with the next certificate the user is served
     again. To refuse the person, use `block`.
     """
-    excluded = exclude_user(open_home(home), who, keep_keys=keep_keys)
+    excluded = exclude_user(open_home(home), account, keep_keys=keep_keys)
+    note("entry", *excluded.key_ids)
     for key_id in excluded.key_ids:
         click.echo(f"excluded: {key_id}")
     if excluded.retired:
-        click.echo(f"The next certification of {who} makes new keys, which are not excluded; {_SOON}.")
+        click.echo(f"The next certification of {account} makes new keys, which are not excluded; {_SOON}.")
     else:
         click.echo(f"It stays so until `rmsserver exclusion user remove`; {_SOON}.")
 
 
-@user.command("remove")
-@click.argument("who", metavar="EMAIL|SID|KEYID")
+@user.command("remove", cls=Change)
+@click.argument("account", metavar="EMAIL|SID|KEYID")
 @home_option
 @example("rmsserver exclusion user remove reader@example.com --home ./cluster")
-def user_remove(who: str, home: Path) -> None:
+def user_remove(account: str, home: Path) -> None:
     """Take an exclusion back. Keys that were retired are named by their id."""
-    for key_id in include_user(open_home(home), who):
+    key_ids = include_user(open_home(home), account)
+    note("entry", *key_ids)
+    for key_id in key_ids:
         click.echo(f"not excluded any more: {key_id}")
 
 
-@user.command("block")
-@click.argument("who", metavar="EMAIL|SID")
+@user.command("block", cls=Change)
+@click.argument("account", metavar="EMAIL|SID")
 @home_option
 @example("rmsserver exclusion user block reader@example.com --home ./cluster")
-def user_block(who: str, home: Path) -> None:
+def user_block(account: str, home: Path) -> None:
     """Refuse a user in every pipeline, whatever account certificate it has or had.
 
     Use licences that a client keeps open until they end.
     """
-    names = block_user(open_home(home), who)
+    names = block_user(open_home(home), account)
+    note("entry", *names)
     click.echo(f"{' and '.join(names)} blocked; {_SOON}.")
 
 
-@user.command("unblock")
-@click.argument("who", metavar="EMAIL|SID")
+@user.command("unblock", cls=Change)
+@click.argument("account", metavar="EMAIL|SID")
 @home_option
 @example("rmsserver exclusion user unblock reader@example.com --home ./cluster")
-def user_unblock(who: str, home: Path) -> None:
+def user_unblock(account: str, home: Path) -> None:
     """Serve a blocked user again."""
-    names = unblock_user(open_home(home), who)
+    names = unblock_user(open_home(home), account)
+    note("entry", *names)
     click.echo(f"{' and '.join(names)} not blocked any more; {_SOON}.")
 
 
@@ -113,7 +119,7 @@ def application() -> None:
     """Programs in which clients must not open documents: use licences name them, and clients enforce it."""
 
 
-@application.command("add")
+@application.command("add", cls=Change)
 @click.argument("filename")
 @home_option
 @click.option("--versions", required=True, metavar="LOWEST-HIGHEST", help="For example 0-11.9999.9999.9999.")
@@ -124,7 +130,7 @@ def application_add(filename: str, home: Path, versions: str) -> None:
     click.echo(f"{filename} {versions} is excluded in new use licences; {_SOON}.")
 
 
-@application.command("remove")
+@application.command("remove", cls=Change)
 @click.argument("filename")
 @home_option
 @example("rmsserver exclusion application remove WINWORD.EXE --home ./cluster")
@@ -165,7 +171,7 @@ def security_processor() -> None:
     """Clients whose security processor is too old."""
 
 
-@security_processor.command("add")
+@security_processor.command("add", cls=Change)
 @click.argument("version")
 @home_option
 @example("rmsserver exclusion security-processor add 6.1.7600.16385 --home ./cluster")
@@ -175,7 +181,7 @@ def security_processor_add(version: str, home: Path) -> None:
     click.echo(f"Security processors below {version} are excluded; {_SOON}.")
 
 
-@security_processor.command("remove")
+@security_processor.command("remove", cls=Change)
 @home_option
 @example("rmsserver exclusion security-processor remove --home ./cluster")
 def security_processor_remove(home: Path) -> None:
@@ -206,7 +212,7 @@ def operating_system() -> None:
     """Versions of Windows on which clients must not open documents: use licences name them, and clients enforce it."""
 
 
-@operating_system.command("add")
+@operating_system.command("add", cls=Change)
 @click.argument("versions", default=DEFAULT_OS_EXCLUSION)
 @home_option
 @example("rmsserver exclusion os add 0-2.1.5.2600 --home ./cluster")
@@ -220,7 +226,7 @@ def os_add(versions: str, home: Path) -> None:
     click.echo(f"Windows {versions} is excluded in new use licences; {_SOON}.")
 
 
-@operating_system.command("remove")
+@operating_system.command("remove", cls=Change)
 @home_option
 @example("rmsserver exclusion os remove --home ./cluster")
 def os_remove(home: Path) -> None:

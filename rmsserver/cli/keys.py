@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from rmsserver import key_administration as keys
+from rmsserver.cli.changes import Change, alert, note
 from rmsserver.cli.opening import home_option, open_home, secret_from
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.cli.publishing_domains import ask
@@ -40,7 +41,7 @@ def key_list(home: Path, as_json: bool) -> None:
         click.echo(f"{row['role']:7} {str(row['key'])[:16]}  mode {row['crypto_mode']}  issues until {row['until']}")
 
 
-@key.command("renew")
+@key.command("renew", cls=Change)
 @home_option
 @example("rmsserver key renew --home ./cluster")
 def key_renew(home: Path) -> None:
@@ -48,7 +49,7 @@ def key_renew(home: Path) -> None:
     _report(keys.renew_key(open_home(home), _now()))
 
 
-@key.command("rollover")
+@key.command("rollover", cls=Change)
 @home_option
 @_leave
 @_yes
@@ -60,9 +61,10 @@ def key_rollover(home: Path, leave_adopted: bool, yes: bool) -> None:
     """
     ask("Clients have to fetch new certificates. Make a new key?", yes)
     _report(keys.roll_key_over(open_home(home), _now(), leave_adopted=leave_adopted))
+    alert("the cluster has a new key")
 
 
-@key.command("upgrade-mode")
+@key.command("upgrade-mode", cls=Change)
 @home_option
 @_leave
 @_yes
@@ -75,9 +77,10 @@ def key_upgrade_mode(home: Path, leave_adopted: bool, yes: bool) -> None:
     """
     ask("Clients of mode 1 are refused from then on, and there is no way back. Change to mode 2?", yes)
     _report(keys.upgrade_cryptographic_mode(open_home(home), _now(), leave_adopted=leave_adopted))
+    alert("the cluster has changed to cryptographic mode 2")
 
 
-@key.command("templates")
+@key.command("templates", cls=Change)
 @home_option
 @example("rmsserver key templates --home ./cluster")
 def key_templates(home: Path) -> None:
@@ -85,7 +88,7 @@ def key_templates(home: Path) -> None:
     click.echo(f"{keys.sign_templates_again(open_home(home), _now())} templates were signed again.")
 
 
-@key.command("passphrase")
+@key.command("passphrase", cls=Change)
 @home_option
 @click.option(
     "--new-passphrase-file",
@@ -104,6 +107,7 @@ def key_passphrase(home: Path, new_passphrase_file: Path | None, make: bool) -> 
     else:
         passphrase = secret_from(new_passphrase_file, "RMS_NEW_PASSPHRASE", "New passphrase", confirm=True)
     remains = keys.change_passphrase(opened, passphrase)
+    alert("the passphrase was changed")
     click.echo("The passphrase is changed." + (f" {remains}" if remains else ""))
     click.echo(
         "Backups of before keep their own password. Anybody who copied the store can still use the old passphrase on it."
@@ -112,6 +116,7 @@ def key_passphrase(home: Path, new_passphrase_file: Path | None, make: bool) -> 
 
 def _report(state: ServerState) -> None:
     row = _row("own", state.licensor)
+    note("id", row["key"])
     click.echo(f"Key {str(row['key'])[:16]}, mode {row['crypto_mode']}, issues until {row['until']}.")
     click.echo("Running servers take it over within configurationRefreshInterval.")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from rmsserver.cli.changes import Change, alert, note
 from rmsserver.cli.opening import home_option, open_home, secret_from
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.cli.user_domains import guid_of
@@ -32,7 +33,7 @@ def tpd() -> None:
     """Trusted publishing domains: other clusters whose documents open here."""
 
 
-@tpd.command("export")
+@tpd.command("export", cls=Change)
 @home_option
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write."
@@ -47,12 +48,13 @@ def tpd_export(home: Path, output: Path, password_file: Path | None) -> None:
     """
     password = secret_from(password_file, _VARIABLE, "Password for the file", confirm=True)
     write_new(output, export_tpd(open_home(home), password))
+    alert("the cluster's private key was exported")
     click.echo(
         f"{output}: it holds the private key of this cluster. Keep file and password apart, and delete it after use."
     )
 
 
-@tpd.command("import")
+@tpd.command("import", cls=Change)
 @_file
 @home_option
 @click.option("--name", help="What the list calls it. Default: the name in its certificate.")
@@ -62,6 +64,8 @@ def tpd_import(file: Path, home: Path, name: str | None, password_file: Path | N
     """Open the documents of another cluster here, beside our own. FILE is what AD RMS or `rmsserver tpd export` wrote."""
     imported = import_tpd(open_home(home), _open(file, password_file), name, dt.datetime.now(dt.UTC))
     stored = imported.stored
+    note("id", stored.id)
+    note("key", stored.licensor.key.public.id.hex())
     click.echo(f"Documents of {stored.name} open here now, with {len(stored.templates)} templates: {stored.id}")
     if imported.left_out:
         click.echo(
@@ -96,7 +100,7 @@ def tpd_list(home: Path, as_json: bool) -> None:
         click.echo(f"{row.id}  {row.name:30} mode {row.licensor.mode.value}, {len(row.templates)} templates")
 
 
-@tpd.command("remove")
+@tpd.command("remove", cls=Change)
 @click.argument("domain")
 @home_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -109,7 +113,7 @@ def tpd_remove(domain: str, home: Path, yes: bool) -> None:
     click.echo(f"{domain} is removed.")
 
 
-@tpd.command("adopt")
+@tpd.command("adopt", cls=Change)
 @_file
 @home_option
 @_password_file
@@ -127,12 +131,14 @@ def tpd_adopt(file: Path, home: Path, password_file: Path | None, yes: bool, as_
         click.echo(f"{domain.name}, mode {domain.licensor.mode.value}, {len(domain.templates)} templates.")
     ask("From now on this cluster issues as that one. Take it over?", yes)
     notes = adopt_tpd(open_home(home), domain, dt.datetime.now(dt.UTC))
+    note("key", domain.licensor.key.public.id.hex())
+    alert("the cluster took another one over")
     if as_json:
         print_json({"name": domain.name, "notes": [{"what": note.what, "remedy": note.remedy} for note in notes]})
         return
     click.echo(f"This cluster is {domain.name} now. What the file does not bring:")
-    for number, note in enumerate(notes, 1):
-        click.echo(f"\n{number}. {note.what}\n   {note.remedy}")
+    for number, missing in enumerate(notes, 1):
+        click.echo(f"\n{number}. {missing.what}\n   {missing.remedy}")
 
 
 def ask(question: str, yes: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rmsserver.cli.changes import Change
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.cli.written_files import write_new
@@ -27,7 +28,7 @@ def revocation() -> None:
     """
 
 
-@revocation.command("add")
+@revocation.command("add", cls=Change)
 @_type
 @click.argument("value")
 @home_option
@@ -41,7 +42,7 @@ def revocation_add(type_: str, value: str, home: Path) -> None:
     click.echo(f"{type_} {value} is on the list; running servers follow within configurationRefreshInterval.")
 
 
-@revocation.command("remove")
+@revocation.command("remove", cls=Change)
 @_type
 @click.argument("value")
 @home_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rmsserver.cli.changes import Change, unchanged
 from rmsserver.cli.domain_options import DomainOptions, domain_options
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
@@ -48,7 +49,7 @@ def scp_show(home: Path, as_json: bool, **options: Any) -> None:
         click.echo("More than one: clients may take any of them. Delete those that are not CN=SCP.")
 
 
-@scp.command("register")
+@scp.command("register", cls=Change)
 @home_option
 @domain_options
 @click.option("--replace", is_flag=True, help="Overwrite the point of another cluster.")
@@ -59,6 +60,8 @@ def scp_register(home: Path, replace: bool, **options: Any) -> None:
     from rmsserver.directory.service_connection_point import Registration, certification_url, register
 
     done = register(settings, base_url, replace=replace)
+    if done is Registration.UNCHANGED:
+        unchanged()
     words = {
         Registration.CREATED: "is registered",
         Registration.REPLACED: "is registered in place of the other",
@@ -67,7 +70,7 @@ def scp_register(home: Path, replace: bool, **options: Any) -> None:
     click.echo(f"{certification_url(base_url)} {words[done]}.")
 
 
-@scp.command("remove")
+@scp.command("remove", cls=Change)
 @home_option
 @domain_options
 @click.option("--force", is_flag=True, help="Remove it also where it names another cluster.")
@@ -78,6 +81,8 @@ def scp_remove(home: Path, force: bool, **options: Any) -> None:
     from rmsserver.directory.service_connection_point import remove
 
     removed = remove(settings, None if force else base_url)
+    if not removed:
+        unchanged()
     click.echo("The service connection point is removed." if removed else "There was none.")
 
 

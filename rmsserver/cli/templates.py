@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.cli.template_options import TemplateOptions, localized_names, template_options
@@ -41,7 +42,7 @@ def template() -> None:
     """Rights policy templates: rights that an administrator decides, by name."""
 
 
-@template.command("add")
+@template.command("add", cls=Change)
 @home_option
 @template_options(change=False)
 @json_option
@@ -54,7 +55,7 @@ def template_add(home: Path, as_json: bool, **said: Any) -> None:
     _tell(opened.configuration.put_template(text, now), definition, as_json)
 
 
-@template.command("edit")
+@template.command("edit", cls=Change)
 @_guid
 @home_option
 @template_options(change=True)
@@ -77,10 +78,16 @@ def template_edit(guid: str, home: Path, as_json: bool, **said: Any) -> None:
 
 
 def _tell(stored: StoredTemplate, definition: TemplateDefinition, as_json: bool) -> None:
+    _note(stored)
     if as_json:
         print_json({"guid": stored.guid, "revision": stored.revision})
     else:
         click.echo(f"Template {stored.guid} ({definition.names[0].name}), version {stored.revision}.")
+
+
+def _note(stored: StoredTemplate) -> None:
+    note("id", stored.guid)
+    note("version", stored.revision)
 
 
 @template.command("list")
@@ -115,7 +122,7 @@ def template_show(guid: str, home: Path) -> None:
     _print_template(found)
 
 
-@template.command("archive")
+@template.command("archive", cls=Change)
 @_guid
 @home_option
 @example("rmsserver template archive 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
@@ -125,7 +132,7 @@ def template_archive(guid: str, home: Path) -> None:
     click.echo(f"{guid} is archived.")
 
 
-@template.command("restore")
+@template.command("restore", cls=Change)
 @_guid
 @home_option
 @example("rmsserver template restore 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
@@ -135,7 +142,7 @@ def template_restore(guid: str, home: Path) -> None:
     click.echo(f"{guid} is distributed again.")
 
 
-@template.command("copy")
+@template.command("copy", cls=Change)
 @_guid
 @home_option
 @click.option(
@@ -154,10 +161,11 @@ def template_copy(guid: str, home: Path, names: tuple[str, ...], descriptions: t
     localized = localized_names(names, descriptions)
     text = copy_template(_parse_guid(guid), localized, opened.state, system_randomness(), now)
     stored = opened.configuration.put_template(text, now)
+    _note(stored)
     click.echo(f"Template {stored.guid} ({localized[0].name}), version {stored.revision}.")
 
 
-@template.command("delete")
+@template.command("delete", cls=Change)
 @_guid
 @home_option
 @click.option("--force", is_flag=True, help="Also where documents depend on it.")
@@ -230,7 +238,7 @@ def template_export(guids: tuple[str, ...], home: Path, output: Path, bare: bool
     click.echo(identity.fingerprint)
 
 
-@template.command("import")
+@template.command("import", cls=Change)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @home_option
 @click.option("--fingerprint", help="What the exporting administrator says.")
@@ -256,6 +264,7 @@ def template_import(
     texts = [import_template(found, state, now, replace=replace) for found in offered.templates]
     for text in texts:
         stored = opened.configuration.put_template(text, now)
+        _note(stored)
         if archived:
             opened.configuration.archive_template(stored.guid, archived=True)
         click.echo(f"Template {stored.guid} ({RightsTemplate.read(text).names[0].name}), version {stored.revision}.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.cli.written_files import read_limited, write_new
@@ -27,7 +28,7 @@ def tud() -> None:
     """Trusted user domains: other clusters whose account certificates count here, each within its e-mail domains."""
 
 
-@tud.command("export")
+@tud.command("export", cls=Change)
 @home_option
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write."
@@ -38,11 +39,12 @@ def tud_export(home: Path, output: Path, bare: bool) -> None:
     """Write the file with which another cluster can trust our users. It holds no secret."""
     data, fingerprint = export_tud(open_home(home), dt.datetime.now(dt.UTC), bare=bare)
     write_new(output, data)
+    note("fingerprint", fingerprint)
     click.echo(f"{output}: tell whoever imports it the fingerprint, over another way than the file takes:")
     click.echo(fingerprint)
 
 
-@tud.command("import")
+@tud.command("import", cls=Change)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @home_option
 @click.option("--domain", "domains", multiple=True, help="Trust addresses of this e-mail domain; may be repeated.")
@@ -79,6 +81,8 @@ def tud_import(
 
     replacing = None if replaced is None else guid_of(replaced)
     stored = import_tud(open_home(home), read_limited(file), conditions, dt.datetime.now(dt.UTC), replacing=replacing)
+    note("id", stored.id)
+    note("key", *(key.id.hex() for key in stored.keys))
     marked = "" if stored.signed_by else " (from an unsigned file)"
     click.echo(f"{stored.domain.name} is trusted with {describe(stored.domain)}{marked}: {stored.id}")
 
@@ -114,7 +118,7 @@ def tud_list(home: Path, as_json: bool) -> None:
         click.echo(f"{row.id}  {row.domain.name:30} {describe(row.domain)}{marked}")
 
 
-@tud.command("remove")
+@tud.command("remove", cls=Change)
 @click.argument("domain")
 @home_option
 @example("rmsserver tud remove 6f2b1d1e-7a3c-4a9e-8a56-0c8f5d1f2b11 --home ./cluster")
