@@ -112,8 +112,8 @@ def test_every_use_licence_has_its_own_guid_and_session_key(desk: Desk) -> None:
     assert bits[0] != bits[1]
 
 
-@conforms("MS-RMPR 3.4.4.1", "OWNER of the use licence is that of the publishing licence, to the letter.")
-@conforms("MS-RMPR 3.4.4.1", "Referral-Info of the publishing licence is in the use licence, to the letter.")
+@conforms("MS-RMPR 3.4.4.1", "OWNER of the use licence is that of the publishing licence, unchanged.")
+@conforms("MS-RMPR 3.4.4.1", "Referral-Info of the publishing licence is in the use licence, unchanged.")
 def test_what_the_publishing_licence_says_is_copied(desk: Desk) -> None:
     """WORK OBJECT, METADATA, revocation point and Referral-Info come as they stand."""
     author = desk.cluster.author()
@@ -651,7 +651,7 @@ def test_no_content_key_in_the_printed_form_of_what_is_cached(desk: Desk) -> Non
     assert "payload" not in shown
 
 
-@conforms("MS-RMPR 3.4.4.1", "Where the no-rights cache is on, it is asked before the licence is looked at.")
+@conforms("MS-RMPR 3.4.4.1", "Where the no-rights cache is on, it is asked before the licence is decrypted.")
 @conforms("MS-RMPR 3.4.4.1", "An account in the no-rights cache gets NoRightsForRequestedPrincipal.")
 @conforms("MS-RMPR 3.4.4.1", "An account without rights is put into the no-rights cache where that is on.")
 def test_no_rights_are_remembered_until_directory_or_configuration_change(desk: Desk) -> None:

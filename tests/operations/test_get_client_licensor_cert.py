@@ -98,7 +98,7 @@ def test_answer_is_a_chain_up_to_the_root(cluster: Cluster) -> None:
     close_server_chain(read(chain), [IssuingCertificate.read(text) for text in chain[1:]], {root.id: root})
 
 
-@conforms("MS-RMPR 3.5.4.2", "OBJECT of the CLC's principal is that of the RAC's, to the letter.")
+@conforms("MS-RMPR 3.5.4.2", "OBJECT of the CLC's principal is that of the RAC's, unchanged.")
 @conforms("MS-RMPR 3.5.4.2", "RANGETIME of the CLC is VALIDITYTIME of the RAC.")
 @conforms("MS-RMPR 3.5.4.2", "The private key is encrypted with the RAC's public key.")
 def test_certificate_is_made_for_the_account(cluster: Cluster) -> None:
