@@ -149,7 +149,7 @@ def find_licensor(license_: PublishingLicense, texts: Sequence[str]) -> ClientLi
 
     Its own signature is verified with the key in its ISSUER; whether that key is trusted is the caller's question.
     Raises ValidityError where it was issued or used outside its range, SignatureError where it is forged, ChainError
-    where it is malformed or there are two different ones (identical copies count once).
+    where it is malformed, is another account's, or there are two different ones (identical copies count once).
     """
     found: ClientLicensorCertificate | None = None
     modulus = license_.issuer.public_key.modulus_base64
@@ -159,7 +159,11 @@ def find_licensor(license_: PublishingLicense, texts: Sequence[str]) -> ClientLi
         if modulus not in text or LICENSOR_CERTIFICATE not in text or body_type_of(text) == RIGHTS_LABEL:
             continue
         clc = _licensor_certificate(text)
-        if clc.principal.key != license_.issuer.key or clc.principal.object != license_.issuer.object:
+        if clc.principal.key != license_.issuer.key:
+            continue
+        if not clc.principal.object.same_identity(license_.issuer.object):
+            raise ChainError("the licence's issuer has the key of another account")
+        if clc.principal.object != license_.issuer.object:
             continue
         if found is not None:
             raise ChainError("two different licensor certificates claim to be one issuer")

@@ -36,7 +36,7 @@ from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.use_license import UseLicense
 from rmsserver.xrml.values import format_time
 from tests.shared import genuine
-from tests.xrml.hierarchy import ISSUANCE, NOW, YEAR, Hierarchy, guid, resign
+from tests.xrml.hierarchy import AUTHOR, ISSUANCE, NOW, YEAR, Hierarchy, guid, resign
 
 
 def anchors(*keys: PrivateKey) -> dict[KeyId, PublicKey]:
@@ -366,10 +366,13 @@ def test_the_licensor_is_found_among_what_is_sent(hierarchy: Hierarchy) -> None:
     assert find_licensor(PublishingLicense.read(hierarchy.server_pl), texts) is None
 
 
-def test_a_licensor_of_another_account_is_none(mode1: Hierarchy) -> None:
-    """The key alone does not make it: OBJECT is compared as well."""
+def test_a_licensor_of_another_account_is_refused(mode1: Hierarchy) -> None:
+    """The key alone does not make it: OBJECT is compared as well. One that differs in its name alone is none."""
     other = mode1.respelled("clc", "S-1-5-21-1-2-3-1118", "S-1-5-21-1-2-3-500", count=9)
-    assert find_licensor(PublishingLicense.read(mode1.pl), [other]) is None
+    with pytest.raises(ChainError):
+        find_licensor(PublishingLicense.read(mode1.pl), [other])
+    renamed = mode1.respelled("clc", f"<NAME>{AUTHOR}</NAME>", "<NAME>another@example.com</NAME>", count=9)
+    assert find_licensor(PublishingLicense.read(mode1.pl), [renamed]) is None
 
 
 def test_L9_a_forged_licensor_is_refused(mode1: Hierarchy, attacker_key: PrivateKey) -> None:
