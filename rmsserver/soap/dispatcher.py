@@ -28,7 +28,7 @@ from rmsserver.soap.operations import Operations
 from rmsserver.soap.runtime import Runtime
 from rmsserver.soap.spyne_service import SpyneService
 from rmsserver.soap.surfaces import Surfaces
-from rmsserver.soap.version_data import MINIMUM, negotiated
+from rmsserver.soap.version_data import MINIMUM, maximum_of, negotiated
 from rmsserver.soap.wsdl import OperationDescription, ServiceDescription
 from rmsserver.state import AuthenticationType, DomainAccount, FederatedAccount, RequestContext
 from rmsserver.xrml.values import Version
@@ -178,7 +178,7 @@ class _Exchange:
         understood = self.service.header if self._operation.has_version_header else None
         header = check_headers(self.envelope, media.version, understood)
         if understood:
-            self._note_version(negotiated(header))
+            self._note_version(negotiated(header, maximum_of(self.service.description.name)))
 
     def _find_operation(self, request: etree._Element) -> OperationDescription:
         operation = self.service.operations.get(str(request.tag))

@@ -23,13 +23,11 @@ from rmsserver.ports import SoapMessage
 from rmsserver.soap.call import Call, Handler
 from rmsserver.soap.envelope import SOAP_11, SOAP_12, Envelope, SoapVersion
 from rmsserver.soap.errors import SoapClientError
-from rmsserver.soap.version_data import MAXIMUM, MINIMUM
+from rmsserver.soap.version_data import MINIMUM, maximum_of
 from rmsserver.soap.wsdl import ANY_XML, Field, OperationDescription, ServiceDescription
 
 _SCALARS = {"string": Unicode, "boolean": Boolean, "int": Integer32, ANY_XML: Unicode}
 _HEADER = "VersionData"
-_MAXIMA = {"EnrollService": MINIMUM}
-"""Services that tell another MaximumVersion than the server's ([MS-RMPR] 3.6.4.1.1.2)."""
 _DECLARATION = b'<?xml version="1.0" encoding="utf-8"?>'
 
 
@@ -133,7 +131,7 @@ class SpyneService:
         if set(handlers) != {operation.name for operation in description.operations}:
             raise ValueError(f"{description.name}: handlers and operations of the WSDL differ")
         self.types = _classes(description)
-        self._maximum = str(_MAXIMA.get(description.name, MAXIMUM))
+        self._maximum = str(maximum_of(description.name))
         self._protocol = _protocol(version)
         application = Application(
             [_service(description, handlers, self.types)],

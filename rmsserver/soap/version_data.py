@@ -11,19 +11,26 @@ from rmsserver.xrml.values import Version
 
 MINIMUM = Version(1, 0, 0, 0)
 MAXIMUM = Version(1, 2, 0, 0)
+_MAXIMA = {"EnrollService": MINIMUM}
+"""Services that speak less than the server ([MS-RMPR] 3.6.4.1.1)."""
 _FOUR_NUMBERS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){3}\Z")
 
 
-def negotiated(header: etree._Element | None) -> Version:
+def maximum_of(service: str) -> Version:
+    """The highest version of a service, by its name in the WSDL."""
+    return _MAXIMA.get(service, MAXIMUM)
+
+
+def negotiated(header: etree._Element | None, highest: Version = MAXIMUM) -> Version:
     """The MaximumVersion that a request asks for; 1.0.0.0 where header or element is missing.
 
     Raises MalformedDataVersion where a number is none or the minimum lies above the maximum, UnsupportedDataVersion where
-    the range has nothing in common with ours or its end lies above it.
+    the range has nothing in common with ours, which ends at `highest`, or its end lies above it.
     """
     minimum, maximum = _number(header, "MinimumVersion"), _number(header, "MaximumVersion")
     if minimum > maximum:
         raise MalformedDataVersion("minimum above maximum")
-    if maximum > MAXIMUM or maximum < MINIMUM:
+    if maximum > highest or maximum < MINIMUM:
         raise UnsupportedDataVersion(str(maximum))
     return maximum
 

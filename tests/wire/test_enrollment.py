@@ -7,16 +7,20 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from lxml import etree
 
 from rmsserver.auth.policy import Demand, Rule
-from rmsserver.xrml.issuing import IssuingCertificate
+from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind
 from rmsserver.xrml.keys import CryptoMode
+from rmsserver.xrml.principal import read_public_key
 from tests.cluster import key, make_cluster
+from tests.conformance import conforms
 from tests.http_server import Response
 from tests.operations.enrollees import GUID, encoded, key_of
 from tests.operations.test_enroll import enrollment_service
 from tests.wire.calls import enroll, enrollee, sub_enroll
 from tests.wire.real_server import RealServer
+from tests.wire.schemas import body_of, follows_schema
 
 CLUSTER = make_cluster(CryptoMode.MODE_2).with_state(
     sub_enrollment_enabled=True,
@@ -58,13 +62,97 @@ def test_sub_enroll_answers_the_chain(server: RealServer) -> None:
     IssuingCertificate.read(chain[1]).issued(slc)
 
 
-def test_enroll_answers_four_and_version_1(server: RealServer) -> None:
-    """3.6.4.1.1.2: both versions in the header are 1.0.0.0."""
+@conforms("MS-RMPR 3.6.4.1.1.1", "An Enroll element of the description is understood.")
+@conforms("MS-RMPR 3.6.4.1.1.2", "The answer is an EnrollResponse element.")
+@conforms("MS-RMPR 3.6.4.1.4.7", "The chain is four strings.")
+@conforms("MS-RMPR 3.6.4.1.4.7", "The first string is the server's certificate.")
+@conforms("MS-RMPR 3.6.4.1.4.7", "The second string is the certificate of the Enrollment Service.")
+@conforms("MS-RMPR 3.6.4.1.4.7", "The third string is the certificate of the Enrollment CA.")
+@conforms("MS-RMPR 3.6.4.1.4.7", "The fourth string is the certificate of the CA.")
+@conforms("MS-RMPR 3.6.4.1.4.8", "Each certificate is the text of a string element.")
+def test_enroll_answers_four_certificates(server: RealServer) -> None:
+    """Strings, which unescaped are signed text: the enrollee's, then those above our own, each the issuer of the one before."""
     answer = server.ask("Enroll", REQUESTS["Enroll"], person="boss")
-    assert len(strings(answer)) == 4
-    assert b"<MaximumVersion>1.0.0.0</MaximumVersion>" in answer.body
+    chain = strings(answer)
+    slc, service, enrollment_ca, ca = (IssuingCertificate.read(text) for text in chain)
+    assert follows_schema("enroll", answer.body)
+    assert etree.QName(body_of(answer.body)).localname == "EnrollResponse"
+    assert slc.principal.public_key == key_of(CLUSTER).public
+    assert chain[1:] == list(CLUSTER.state.licensor.chain[1:])
+    kinds = [certificate.kind for certificate in (slc, service, enrollment_ca, ca)]
+    assert kinds == [IssuingKind.SERVER, IssuingKind.SERVER, IssuingKind.AUTHORITY, IssuingKind.AUTHORITY]
+    service.issued(slc)
+    enrollment_ca.issued(service)
+    ca.issued(enrollment_ca)
 
 
+@conforms("MS-RMPR 3.6.4.1.1.2", "The answer's lowest and highest version are 1.0.0.0.")
+@conforms("MS-RMPR 3.6.4.1.1.1", "A request for a higher version than 1.0.0.0 is refused.")
+@pytest.mark.parametrize("version", ["1.0.0.1", "1.1.0.0", "1.2.0.0"])
+def test_enroll_speaks_version_1_alone(server: RealServer, version: str) -> None:
+    """Both versions of the answer are 1.0.0.0, and a request for more is refused; SubEnroll has the server's versions."""
+    answer = server.ask("Enroll", REQUESTS["Enroll"], person="boss")
+    assert b"<MinimumVersion>1.0.0.0</MinimumVersion><MaximumVersion>1.0.0.0</MaximumVersion>" in answer.body
+    refused = server.ask("Enroll", REQUESTS["Enroll"], person="boss", version=version, minimum="1.0.0.0")
+    assert b"UnsupportedDataVersionException" in refused.body
+    assert server.ask("SubEnroll", REQUESTS["SubEnroll"], person="boss", version=version).status == 200
+
+
+def authorities(*keys: str) -> str:
+    """RevocationInformation's content for CustomRevocation."""
+    listed = "".join(
+        f"<RevocationAuthorityInformation><aRevocationAuthorityPublicKey>{key}</aRevocationAuthorityPublicKey>"
+        "</RevocationAuthorityInformation>"
+        for key in keys
+    )
+    return f"<RevocationType>CustomRevocation</RevocationType><aRevocationAuthorities>{listed}</aRevocationAuthorities>"
+
+
+AUTHORITY = key("revocation authority", 2048)
+
+
+@conforms(
+    "MS-RMPR 3.6.4.1.3.2", "The certificate names the authority's key as one that lists against it are signed with."
+)
+def test_an_authority_that_may_revoke(server: RealServer) -> None:
+    """Its key stands in the certificate, after the issuer's."""
+    answer = server.ask("Enroll", enroll(PARTS, authorities(encoded(AUTHORITY))), person="boss")
+    slc = IssuingCertificate.read(strings(answer)[0])
+    points = slc.body.one("CONDITIONLIST").one("REFRESH").all("DISTRIBUTIONPOINT")
+    assert [read_public_key(point.one("PUBLICKEY")) for point in points][1:] == [AUTHORITY.public]
+
+
+@conforms("MS-RMPR 3.6.4.1.3.2", "CustomRevocation without an authority is refused.")
+@conforms("MS-RMPR 3.6.4.1.3.2", "An authority is an element with its public key, and one without is refused.")
+@conforms("MS-RMPR 3.6.4.1.3.2", "An authority's key that is no RSA key of PKCS#1 in base64 is refused.")
+@conforms("MS-RMPR 3.6.4.1.4.3", "Another type of revocation than StandardRevocation and CustomRevocation is refused.")
+@conforms("MS-RMPR 3.6.4.1.4.3", "Authorities count with CustomRevocation alone.")
+@conforms("MS-RMPR 3.6.4.1.4.3", "StandardRevocation with authorities is refused.")
+@conforms("MS-RMPR 3.6.4.1.4.3", "CustomRevocation wants one authority at least.")
+@pytest.mark.parametrize(
+    ("revocation", "name"),
+    [
+        ("", "System.ArgumentNullException"),
+        ("<RevocationType>NonRevocable</RevocationType>", "System.ArgumentException"),
+        ("<RevocationType>customrevocation</RevocationType>", "System.ArgumentException"),
+        ("<RevocationType>CustomRevocation</RevocationType>", "System.ArgumentException"),
+        (authorities(), "System.ArgumentException"),
+        (authorities(encoded(AUTHORITY)).replace("Custom", "Standard"), "System.ArgumentException"),
+        (authorities(""), "System.ArgumentNullException"),
+        (authorities("CANARY!"), "System.FormatException"),
+        (authorities("AAAA"), "Microsoft.DigitalRightsManagement.Core.DRMSArgumentException"),
+        (authorities(*[encoded(AUTHORITY)] * 11), "System.ArgumentOutOfRangeException"),
+    ],
+)
+def test_revocation_that_is_refused(server: RealServer, revocation: str, name: str) -> None:
+    """3.6.4.1.4.3: authorities with CustomRevocation and with nothing else."""
+    answer = server.ask("Enroll", enroll(PARTS, revocation), person="boss")
+    assert (answer.status, f"<faultstring>{name}:".encode() in answer.body) == (500, True), answer.body
+    assert b"CANARY" not in answer.body
+
+
+@conforms("MS-RMPRS 3.3.4.1", "Each parameter of a request is validated.")
+@conforms("MS-RMPRS 3.3.4.1", "A GUID of another form than 32 hexadecimal digits between hyphens is refused.")
 @pytest.mark.parametrize("operation", list(REQUESTS))
 @pytest.mark.parametrize(
     ("found", "put", "name"),
@@ -74,6 +162,8 @@ def test_enroll_answers_four_and_version_1(server: RealServer) -> None:
         (KEY, encoded(key("short", 1024)), "System.ArgumentOutOfRangeException"),
         (KEY, encoded(CLUSTER.state.licensor.key), "System.ArgumentException"),
         (GUID, "CANARY", "System.FormatException"),
+        (GUID, GUID.replace("-", ""), "System.FormatException"),
+        (GUID, GUID[:-1], "System.FormatException"),
         ("6.3.0.0", "", "System.ArgumentNullException"),
         ("oInput>", "CANARY>", "System.ArgumentNullException"),
     ],
