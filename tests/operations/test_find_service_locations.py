@@ -17,6 +17,7 @@ from rmsserver.operations.find_service_locations import (
 )
 from rmsserver.state import AuthenticationType, DomainAccount, FederatedAccount, RequestContext
 from tests.cluster import NOW, Cluster
+from tests.conformance import conforms
 
 AUTHOR = "author@example.com"
 CERTIFICATION = "http://rms.example.com/_wmcs/certification"
@@ -124,6 +125,7 @@ def test_account_in_no_directory(mode_2: Cluster) -> None:
     assert type(caught.value) is UnspecifiedError
 
 
+@conforms("MS-RMPR 3.1.4.1", "FindServiceLocationsForUser is for callers who signed on.")
 def test_anonymous_caller(mode_2: Cluster) -> None:
     """3.7.4.2: not authenticated is UnspecifiedErrorException here."""
     with pytest.raises(UnspecifiedError) as caught:

@@ -20,13 +20,15 @@ from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.rights import Right
 from rmsserver.xrml.use_license import UseLicense
-from tests.auth.federation.partner import EMAIL, MINUTE, SIGN_IN_URL, Partner, form, response, rsa_key
+from tests.auth.federation.partner import CLAIMS, EMAIL, MINUTE, SIGN_IN_URL, Partner, form, response, rsa_key
 from tests.cluster import NOW, grantee, make_cluster
+from tests.conformance import conforms
 from tests.http_server import Response, request
 from tests.soap_messages import LICENSING, envelope
 from tests.wire import calls
 from tests.wire.real_server import RealServer
 from tests.wire.serving_process import certificates
+from tests.wire.test_endpoints import PARAMETERS
 
 PARTNER = Partner()
 CERTIFY = "/_wmcs/certificationexternal/certification.asmx"
@@ -98,6 +100,10 @@ def rac_of(answer: Response) -> RightsAccountCertificate:
 # --- who is served ------------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.1.4.1", "Users of a partner sign on by federation.")
+@conforms("MS-RMPR 3.1.4.1", "The e-mail address of a federated sign-on reaches Certify.")
+@conforms("MS-RMPR 3.1.4.3", "A federated sign-on is told as MWBF.")
+@conforms("MS-RMPR 3.3.4.1", "A federated caller gets a RAC of type Federation.")
 def test_the_whole_way_of_a_client(server: RealServer) -> None:
     """302 to the issuer; its token posted; a cookie and 302 back; then SOAP: a RAC of type Federation for one day."""
     asked = certify(server, None)
@@ -120,6 +126,7 @@ def test_the_whole_way_of_a_client(server: RealServer) -> None:
     assert {(r.authentication.value, r.account) for r in records} == {("MWBF", EMAIL)}
 
 
+@conforms("MS-RMPR 3.3.4.1", "Each federated e-mail address has a GUID of its own, always the same.")
 def test_one_guid_for_each_address(server: RealServer) -> None:
     """The same after another sign-in, whatever the letter case; another for another person."""
     same = [rac_of(certify(server, session(server, email=email))).account for email in (EMAIL, EMAIL.title(), EMAIL)]
@@ -150,6 +157,40 @@ def test_server_services(server: RealServer) -> None:
     assert certificates(slc)[0] == server.cluster.state.licensor.chain[0]
     where = ask(server, "FindServiceLocationsForUser", calls.find_service_locations("LicensingService"), cookie)
     assert server.cluster.state.base_url + "/licensing" in where.body.decode()
+
+
+@conforms("MS-RMPR 3.1.4.3", "The account of a federated sign-on has the claims EmailAddress and ProxyAddresses.")
+@conforms("MS-RMPR 3.3.4.1", "The proxy addresses of a federated sign-on are the aliases in its RAC.")
+@conforms("MS-RMPR 3.3.4.1", "The address in a federated RAC is that of the sign-on.")
+def test_claims_reach_the_certificate(server: RealServer) -> None:
+    """Both of them, where the issuer is trusted with aliases."""
+    claims = ((CLAIMS, "ProxyAddresses", ("smtp:alias@partner.example",)),)
+    rac = rac_of(certify(server, session(server, claims=claims)))
+    assert (rac.email, rac.email_aliases) == (EMAIL, ("alias@partner.example",))
+
+
+STRUCTURE = (
+    ("/certificationexternal/certification.asmx", "Certify"),
+    ("/certificationexternal/server.asmx", "GetLicensorCertificate"),
+    ("/certificationexternal/ServiceLocator.asmx", "FindServiceLocationsForUser"),
+    ("/licensingexternal/license.asmx", "AcquireLicense"),
+    ("/licensingexternal/publish.asmx", "AcquireIssuanceLicense"),
+    ("/licensingexternal/publish.asmx", "GetClientLicensorCert"),
+    ("/licensingexternal/server.asmx", "GetLicensorCertificate"),
+    ("/licensingexternal/ServiceLocator.asmx", "FindServiceLocationsForUser"),
+)
+"""The table of 3.1.4.2 for federation."""
+
+
+@conforms("MS-RMPR 3.1.4.2", "With federation on, its operations are served at the external paths.")
+@pytest.mark.parametrize(("path", "operation"), STRUCTURE, ids=[f"{path}-{name}" for path, name in STRUCTURE])
+def test_the_external_structure(server: RealServer, path: str, operation: str) -> None:
+    """Served, and answered with the operation's own response."""
+    data = calls.call(operation, PARAMETERS[operation](server.cluster), person=None)
+    rest = data.partition(b"\r\n")[2].replace(b"\r\n\r\n", f"\r\nCookie: {session(server)}\r\n\r\n".encode(), 1)
+    answer = server.http.send(f"POST /_wmcs{path} HTTP/1.1\r\n".encode() + rest)
+    assert answer.status == 200, answer.body
+    assert f"</{operation}Response></soap:Body>".encode() in answer.body
 
 
 def test_pre_licensing_is_closed(server: RealServer) -> None:
@@ -266,6 +307,7 @@ def test_no_issuer_configured(tls: Tls) -> None:
 
 
 @pytest.mark.parametrize("path", EXTERNAL)
+@conforms("MS-RMPR 3.1.4.2", "The external paths take federated sign-on alone, and no other path takes it.")
 def test_other_sign_on_does_not_count(server: RealServer, path: str) -> None:
     """A password that is good elsewhere, on the same connection or not, is not even looked at (3.1.4.2)."""
     with server.http.connect() as wire:
@@ -276,6 +318,7 @@ def test_other_sign_on_does_not_count(server: RealServer, path: str) -> None:
     assert "www-authenticate" not in answer.headers
 
 
+@conforms("MS-RMPR 3.1.4.2", "The external paths take federated sign-on alone, and no other path takes it.")
 def test_session_counts_nowhere_else(server: RealServer) -> None:
     """The cookie on the internal paths: as if it were not there."""
     cookie = session(server)

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tests.conformance import conforms
 from tests.http_server import NamedSignOn, RunningServer, basic, request
 from tests.soap_messages import ENVELOPE_12, LICENSING, TYPE_12, XRML, certify_body, envelope
 from tests.wire.conftest import WireServer
@@ -35,6 +36,7 @@ def certify(**headers: str) -> bytes:
 # --- the endpoints ----------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.1.4.3", "Each operation is told who asks and how they signed on.")
 def test_a_signed_on_caller_is_served(http: RunningServer) -> None:
     """The whole way: HTTP, sign-on, SOAP, operation; the text comes back character for character."""
     answer = http.send(certify())
@@ -290,6 +292,7 @@ def test_a_request_without_host_is_400(http: RunningServer) -> None:
 # --- sign-on ----------------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPR 3.1.4.1", "Certify is for callers who signed on.")
 def test_an_unknown_caller_is_challenged(http: RunningServer) -> None:
     """401 with every challenge in order, and the connection goes on (rulings 28)."""
     with http.connect() as wire:

@@ -10,6 +10,7 @@ from rmsserver.auth.policy import Demand, Rule
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.rac import RightsAccountCertificate
 from tests.cluster import make_cluster
+from tests.conformance import conforms
 from tests.http_server import Response
 from tests.wire.calls import call, certify
 from tests.wire.real_server import RealServer
@@ -42,6 +43,8 @@ def test_L10_nobody_until_accounts_are_added(servers: tuple[RealServer, RealServ
 
 
 @pytest.mark.parametrize("path", SPECIAL)
+@conforms("MS-RMPR 3.1.4.2", "Other servers are certified at ServerCertification.asmx.")
+@conforms("MS-RMPR 3.1.4.2", "Mobile devices are certified at MobileCertification.asmx.")
 def test_a_listed_account_is_certified(servers: tuple[RealServer, RealServer], path: str) -> None:
     """Certify, as on the endpoint for people."""
     answer = ask(servers[1], path, "boss").body.decode()

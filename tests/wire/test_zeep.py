@@ -9,6 +9,7 @@ from zeep import Client, Settings
 from zeep.exceptions import Fault
 from zeep.transports import Transport
 
+from tests.conformance import conforms
 from tests.http_server import RunningServer, basic
 from tests.soap_messages import CERTIFICATION, LICENSING
 
@@ -46,6 +47,8 @@ def test_zeep_reads_every_description(http: RunningServer, path: str) -> None:
 
 
 @pytest.mark.parametrize("port", ["CertificationWebServiceSoap", "CertificationWebServiceSoap12"])
+@conforms("MS-RMPR 3.3.4.1.3.3", "Verified is true.")
+@conforms("MS-RMPR 3.3.4.1.3.3", "CurrentConsumption is less than Maximum.")
 def test_zeep_calls_certify(http: RunningServer, port: str) -> None:
     """Header, chain and quota, in either SOAP version."""
     zeep = client(http, "certification/certification.asmx")
