@@ -6,13 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from rmsserver.soap.handlers import HANDLERS
+from rmsserver.xrml import surface
 from rmsserver.xrml.clc import ClientLicensorCertificate
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.license import PublishingLicense
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.use_license import UseLicense
+from tests.conformance import conforms
 from tests.wire import calls
 from tests.wire.exchanges import EXCHANGES, FOLDER, Exchange, key, serving, spoken
 
@@ -44,6 +47,48 @@ def test_what_was_recorded_opens(mode: CryptoMode) -> None:
     signed = PublishingLicense.read(documents(Exchange(f"{name}-AcquireIssuanceLicense", mode))[0])
     for document in (rac, clc, use, signed):
         document.verify()
+
+
+@conforms(
+    "MS-RMPR 3.1.4.7",
+    "Keys, hashes and enabling bits of what a cluster issues are those of its mode, in either mode.",
+)
+@pytest.mark.parametrize("mode", list(CryptoMode))
+def test_what_was_recorded_is_of_its_mode(mode: CryptoMode) -> None:
+    """The table of 3.1.4.7 for what a cluster issues: SLC, RAC, CLC, publishing licence and use licence."""
+    expected = {
+        CryptoMode.MODE_1: ("SHA1", "1024", {"sealed-key"}),
+        CryptoMode.MODE_2: ("SHA256", "2048", {"sealed-key-v2"}),
+    }
+    hash_name, bits, types = expected[mode]
+    with_key = ("GetLicensorCertificate", "Certify", "GetClientLicensorCert")
+    for operation in (*with_key, "AcquireIssuanceLicense", "AcquireLicense"):
+        issued = surface.parse(documents(Exchange(f"mode{mode.value}-{operation}", mode))[0])
+        assert issued.one("SIGNATURE").one("DIGEST").one("ALGORITHM").text == hash_name
+        principal = issued.one("BODY").one("ISSUEDPRINCIPALS").one("PRINCIPAL")
+        if operation in with_key:
+            values = [element.attribute("size") for element in principal.one("PUBLICKEY").walk()]
+            assert [size for size in values if size] == [bits]
+        sealed = [element.attribute("type") for element in issued.walk() if element.tag == "ENABLINGBITS"]
+        assert set(sealed) == (set() if operation == "GetLicensorCertificate" else types)
+
+
+@conforms("MS-RMPR 3.1.4", "Every answer has the VersionData header.")
+@pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange.name)
+def test_the_version_header_of_answers(exchange: Exchange) -> None:
+    """In the service's own namespace, with our range; faults and GetServerInfo have none (rulings 12)."""
+    envelope = etree.fromstring(exchange.answer.partition(b"\r\n\r\n")[2])
+    *head, body = envelope
+    if "fault" in exchange.name or exchange.name.endswith("GetServerInfo"):
+        assert head == []
+        return
+    [[version]] = head
+    namespace = etree.QName(body[0]).namespace
+    assert version.tag == f"{{{namespace}}}VersionData"
+    assert [(etree.QName(item).localname, item.text) for item in version] == [
+        ("MinimumVersion", "1.0.0.0"),
+        ("MaximumVersion", "1.2.0.0"),
+    ]
 
 
 def test_every_operation_is_recorded_in_both_modes() -> None:
