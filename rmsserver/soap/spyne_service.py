@@ -67,6 +67,8 @@ class _PlainObjects:
             member = members.get(name)
             if member is None:
                 continue
+            if len(child) and not issubclass(member, ComplexModel):
+                raise ValidationError(name)  # text, and nothing else ([MS-RMPR] 2.2.3.4): never a part of it
             value = self.from_element(context, member, child)
             if member.Attributes.max_occurs > 1:
                 found[name] = found[name] or []

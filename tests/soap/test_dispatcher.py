@@ -123,6 +123,15 @@ def test_an_element_that_may_stand_once_is_refused_twice(served: Served, operati
     assert (status, "soap:Client" in body, operation.requests) == (500, True, [])
 
 
+@pytest.mark.parametrize("inner", ["true<x/>", "<x>true</x>", "<Persistent>true</Persistent>", "tr<x/>ue"])
+def test_text_that_holds_elements_is_refused(served: Served, operation: Recorder, inner: str) -> None:
+    """Not read in part. A comment is no element."""
+    status, body = served.ask(SERVICE, envelope(certify_body(XRML, persistent=f"<Persistent>{inner}</Persistent>")))
+    assert (status, "soap:Client" in body, operation.requests) == (500, True, [])
+    served.ask(SERVICE, envelope(certify_body(XRML, persistent="<Persistent>tr<!-- x -->ue</Persistent>")))
+    assert operation.requests == [CertifyRequest((XRML,), persistent=True)]
+
+
 def test_elements_of_foreign_namespaces_and_attributes_mean_nothing(served: Served, operation: Recorder) -> None:
     """An element or attribute that only shares a field's name is not that field."""
     foreign = certify_body(XRML, persistent='<x:Persistent xmlns:x="urn:x">true</x:Persistent>')
