@@ -29,9 +29,12 @@ need_packages() {
     command -v apt-get >/dev/null 2>&1 || die "these packages are needed, by whatever name this system has them: ${missing[*]}"
     [ "$(id -u)" -eq 0 ] || die "run this first: sudo apt-get install ${missing[*]}"
     say "installing ${missing[*]} ..."
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"; } >/dev/null 2>&1 \
+    # First with the lists that are there: where they are missing or old, this fails at once.
+    { apt_install "${missing[@]}" || { apt-get update -qq && apt_install "${missing[@]}"; }; } >/dev/null 2>&1 \
         || die "apt-get could not install ${missing[*]}"
 }
+
+apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; }
 
 # need_live_packages - a domain controller for the tests, and what building python-ldap takes (extra [ad]).
 need_live_packages() {
@@ -41,6 +44,11 @@ need_live_packages() {
         || headers=(python3-dev)
     need_packages samba samba-ad-provision samba-dsdb-modules winbind krb5-user ldb-tools \
         gcc libldap2-dev libsasl2-dev libkrb5-dev libsasl2-modules-gssapi-mit "${headers[@]}"
+}
+
+# need_soap_stacks - SOAP stacks of other people's that the tests drive, and a compiler for one of them.
+need_soap_stacks() {
+    need_packages mono-devel php-cli php-soap gsoap libgsoap-dev g++
 }
 
 # make_environment [EXTRA,...] - .venv with rmsserver and its pinned packages; does nothing where that is up to date.

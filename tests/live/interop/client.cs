@@ -229,6 +229,7 @@ sealed class Services
     {
         service.Url = baseUrl + "/" + path;
         service.Credentials = credentials;
+        service.EnableDecompression = true;  // As genuine clients ask for it.
         return service;
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -28,19 +29,23 @@ class Stack(ABC):
     soap: Soap
     name: ClassVar[str]
     packages: ClassVar[str]
-    """In Debian, as `need_live_packages` installs them."""
+    """In Debian; `need_soap_stacks` of scripts/environment.sh installs them."""
 
-    def command(self, folder: Path, base_url: str) -> list[str]:
-        """Generate the proxies and make the program in `folder`. Skips where the stack is not installed."""
+    def require(self) -> None:
+        """Skips the test where the stack is not installed."""
         if not self._installed():
             pytest.skip(f"no SOAP stack {self.name}: apt-get install {self.packages}")
-        return self._made(folder, base_url)
 
     @abstractmethod
     def _installed(self) -> bool: ...
 
     @abstractmethod
-    def _made(self, folder: Path, base_url: str) -> list[str]: ...
+    def command(self, folder: Path, base_url: str) -> list[str]:
+        """The client program, made in `folder` with generated proxies."""
+
+    @abstractmethod
+    def proxies(self, folder: Path, descriptions: Sequence[Path]) -> str:
+        """What is generated from each description, compiled where that is a step of its own."""
 
     def __str__(self) -> str:
         return f"{self.name}-{self.soap}"
@@ -51,45 +56,59 @@ class Mono(Stack):
 
     name = "mono"
     packages = "mono-devel"
-    _NAMESPACES: ClassVar = {
-        "server": "Server",
+    # The namespaces that client.cs knows them by: the services' types have the same names.
+    _SERVICES: ClassVar[Mapping[str, str]] = {
         "certification": "Certification",
-        "publish": "Publishing",
-        "template_distribution": "Templates",
         "license": "Licensing",
+        "publish": "Publishing",
+        "server": "Server",
+        "template_distribution": "Templates",
     }
 
     def _installed(self) -> bool:
         return all(map(shutil.which, ("mono", "mcs", "wsdl")))
 
-    def _made(self, folder: Path, base_url: str) -> list[str]:
-        binding = {Soap.V11: "Soap", Soap.V12: "Soap12"}[self.soap]
-        proxies = []
-        for service, namespace in self._NAMESPACES.items():
-            proxies.append(str(folder / f"{service}.cs"))
-            words = [f"-protocol:{binding}", f"-namespace:{namespace}", f"-out:{proxies[-1]}"]
-            _run("wsdl", "-nologo", *words, str(WSDL / f"{service}.wsdl"))
+    def command(self, folder: Path, base_url: str) -> list[str]:
+        sources = [self._source(folder, WSDL / f"{file}.wsdl", name) for file, name in self._SERVICES.items()]
         program = str(folder / "client.exe")
-        _run("mcs", "-nologo", "-r:System.Web.Services", f"-out:{program}", str(HERE / "client.cs"), *proxies)
+        _run("mcs", "-nologo", "-r:System.Web.Services", f"-out:{program}", str(HERE / "client.cs"), *sources)
         return ["mono", program, base_url, "Basic"]
+
+    def proxies(self, folder: Path, descriptions: Sequence[Path]) -> str:
+        sources = [self._source(folder, file, f"Proxy.{file.stem}") for file in descriptions]
+        library = f"-out:{folder / 'proxies.dll'}"
+        _run("mcs", "-nologo", "-target:library", "-r:System.Web.Services", library, *sources)
+        return "".join(Path(source).read_text("utf-8") for source in sources)
+
+    def _source(self, folder: Path, description: Path, namespace: str) -> str:
+        binding = {Soap.V11: "Soap", Soap.V12: "Soap12"}[self.soap]
+        source = str(folder / f"{description.stem}.cs")
+        words = [f"-protocol:{binding}", f"-namespace:{namespace}", f"-out:{source}"]
+        _run("wsdl", "-nologo", *words, str(description))
+        return source
 
 
 class Php(Stack):
-    """Methods at run time, from what the serving process answers to `?wsdl`."""
+    """Methods at run time, for the client from what the serving process answers to `?wsdl`."""
 
     name = "php"
     packages = "php-cli php-soap"
+    _LIST = "foreach (array_slice($argv, 1) as $file) echo implode('\n', (new SoapClient($file))->__getFunctions());"
 
     def _installed(self) -> bool:
         probe = ["php", "-r", "exit(class_exists('SoapClient') ? 0 : 1);"]
         return shutil.which("php") is not None and subprocess.run(probe, check=False).returncode == 0
 
-    def _made(self, folder: Path, base_url: str) -> list[str]:
+    def command(self, folder: Path, base_url: str) -> list[str]:
         return ["php", str(HERE / "client.php"), base_url, self.soap]
+
+    def proxies(self, folder: Path, descriptions: Sequence[Path]) -> str:
+        # Else it remembers a description in a directory that everybody shares.
+        return _run("php", "-d", "soap.wsdl_cache_enabled=0", "-r", self._LIST, *map(str, descriptions))
 
 
 class Gsoap(Stack):
-    """Stubs in C++ by `wsdl2h` and `soapcpp2`, from our files: validated against the schema, either way."""
+    """Stubs in C++ by `wsdl2h` and `soapcpp2`, from our files: answers are validated against the schema."""
 
     name = "gsoap"
     packages = "gsoap libgsoap-dev g++"
@@ -98,19 +117,24 @@ class Gsoap(Stack):
     def _installed(self) -> bool:
         return all(map(shutil.which, ("wsdl2h", "soapcpp2", "g++"))) and Path("/usr/include/stdsoap2.h").is_file()
 
-    def _made(self, folder: Path, base_url: str) -> list[str]:
-        descriptions = [str(WSDL / f"{service}.wsdl") for service in self._SERVICES]
-        _run("wsdl2h", "-t", str(HERE / "typemap.dat"), "-o", "rms.h", *descriptions, folder=folder)
-        version = {Soap.V11: "-1", Soap.V12: "-2"}[self.soap]
-        _run("soapcpp2", version, "-C", "-L", "-w", "-x", "-I/usr/share/gsoap/import", "rms.h", folder=folder)
+    def command(self, folder: Path, base_url: str) -> list[str]:
+        self.proxies(folder, [WSDL / f"{service}.wsdl" for service in self._SERVICES])
         sources = [str(HERE / "client.cpp"), "soapC.cpp", "soapClient.cpp"]
         _run("g++", "-O0", "-I.", "-o", "client", *sources, "-lgsoap++", folder=folder)
         return [str(folder / "client"), base_url]
 
+    def proxies(self, folder: Path, descriptions: Sequence[Path]) -> str:
+        # Not compiled here: that takes seconds, and the story compiles five of them.
+        _run("wsdl2h", "-t", str(HERE / "typemap.dat"), "-o", "rms.h", *map(str, descriptions), folder=folder)
+        version = {Soap.V11: "-1", Soap.V12: "-2"}[self.soap]
+        _run("soapcpp2", version, "-C", "-L", "-w", "-x", "-I/usr/share/gsoap/import", "rms.h", folder=folder)
+        return (folder / "soapStub.h").read_text("utf-8")
 
-def _run(*command: str, folder: Path | None = None) -> None:
+
+def _run(*command: str, folder: Path | None = None) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 STACKS: tuple[Stack, ...] = tuple(stack(soap) for stack in (Mono, Php, Gsoap) for soap in Soap)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -142,11 +143,12 @@ class Company:
 def stack(request: pytest.FixtureRequest) -> Stack:
     found = request.param
     assert isinstance(found, Stack)
+    found.require()
     return found
 
 
 @pytest.fixture(scope="module")
-def company(cluster: ServingProcess, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+def company(stack: Stack, cluster: ServingProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     folder = tmp_path_factory.mktemp(str(stack))
     command = stack.command(folder, f"http://127.0.0.1:{cluster.port}/_wmcs")
     with contextlib.ExitStack() as closing:
@@ -226,11 +228,15 @@ def test_an_outsider_is_refused_with_the_fault(company: Company, stack: Stack, p
 
 
 def test_a_template_is_fetched_and_obeyed(company: Company, plan: Path) -> None:
-    """AcquireTemplateInformation and AcquireTemplates: escaped text whose signature holds, umlauts and ampersand included."""
+    """AcquireTemplateInformation and AcquireTemplates: escaped text whose signature holds, umlauts and ampersand included.
+
+    Published online, so that its name goes through both ways of writing XML: the stack's, and the server's.
+    """
     author = company.person("author")
     (template,) = stored_templates(author.store, author.profile.settings.trust).values()
     assert template.names[0].name == TEMPLATE
-    file = author.protect(plan, publish.policy_of_template(template))
+    file = author.protect(plan, publish.policy_of_template(template), online=True)
+    assert escape(TEMPLATE) in licenses_of(file).publishing.text
     assert company.person("reader").read(file) == SECRET
     with pytest.raises(ForeignFault, match="NoRightsForRequestedPrincipalException"):
         company.person("outsider").read(file)
