@@ -22,6 +22,8 @@ from rmsserver.cli.client_session import (
     progress_bar,
 )
 from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.right_names import hint_at_rights
+from rmsserver.cli.template_names import ambiguous, named_templates
 from rmsserver.client import account, publish
 from rmsserver.client.account import Profile
 from rmsserver.client.ciphers import BATCH_BYTES, ContentCipher, DecryptedContent
@@ -32,8 +34,6 @@ from rmsserver.client.output import atomic_output
 from rmsserver.client.pfile import PFile, PFileVersion, read_pfile
 from rmsserver.client.store import Store
 from rmsserver.xrml.enabling_bits import ContentKey
-from rmsserver.xrml.errors import XrmlError
-from rmsserver.xrml.values import Guid
 
 _CIPHERS = {
     "cbc4k": ContentCipher.CBC4K,
@@ -46,7 +46,7 @@ _CIPHERS = {
 @click.command()
 @file_argument
 @click.option("--grant", "grants", multiple=True, metavar="WHO=RIGHTS", help="For example reader@example.com=VIEW.")
-@click.option("--template", metavar="ID", help="Use a template of your organisation: see rmsclient templates.")
+@click.option("--template", metavar="NAME|ID", help="Use a template of your organisation: see rmsclient templates.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="End of all grants, UTC.")
 @click.option("--online", is_flag=True, help="Have the server sign the licence instead of this machine.")
 @click.option(
@@ -100,14 +100,15 @@ def protect(
         print_json({"file": str(target), "bytes": size, "owner": profile.account.email, "work": policy.work_id})
     else:
         click.echo(f"{target}: protected.")
+    hint_at_rights(name for grant in grants for name in publish.Grant.parse(grant).rights)
 
 
 def _template_policy(store: Store, profile: Profile, wanted: str) -> publish.UsagePolicy:
-    try:
-        guid = Guid.parse(wanted)
-    except XrmlError:
-        raise ClientError(f"{wanted!r} is not a template's ID; see rmsclient templates.") from None
-    found = account.stored_templates(store, profile.settings.trust).get(guid)
+    stored = account.stored_templates(store, profile.settings.trust)
+    guids = named_templates(wanted, stored.values())
+    if len(guids) > 1:
+        raise ClientError(f"{ambiguous(wanted, guids)}.")
+    found = stored.get(guids[0]) if guids else None
     if found is None:
         raise SetupError("There is no such template here; run rmsclient templates to fetch and list them.")
     return publish.policy_of_template(found)

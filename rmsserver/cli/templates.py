@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import click
 from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.right_names import hint_at_rights
+from rmsserver.cli.template_names import find_template
 from rmsserver.cli.template_options import TemplateOptions, localized_names, template_options
 from rmsserver.cli.written_files import read_limited, write_new
 from rmsserver.errors import OperatorError
@@ -29,11 +32,10 @@ from rmsserver.state import ServerState
 from rmsserver.stores.memory import system_randomness
 from rmsserver.stores.sql.configuration import StoredTemplate
 from rmsserver.trust_administration import management_identity
-from rmsserver.xrml.errors import XrmlSyntaxError
 from rmsserver.xrml.template import RightsTemplate
 from rmsserver.xrml.values import Guid
 
-_guid = click.argument("guid")
+_template = click.argument("wanted", metavar="GUID|NAME")
 
 
 @click.group()
@@ -53,28 +55,30 @@ def template_add(home: Path, as_json: bool, **said: Any) -> None:
     definition = TemplateOptions(**said).definition(opened.state, now)
     text = create_template(definition, opened.state, system_randomness(), now)
     _tell(opened.configuration.put_template(text, now), definition, as_json)
+    hint_at_rights(_rights_of(said))
 
 
 @template.command("edit", cls=Change)
-@_guid
+@_template
 @home_option
 @template_options(change=True)
 @json_option
 @example("rmsserver template edit 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster --grant staff@example.com=VIEW")
-def template_edit(guid: str, home: Path, as_json: bool, **said: Any) -> None:
+def template_edit(wanted: str, home: Path, as_json: bool, **said: Any) -> None:
     """Make the next version of a template, which documents protected with it follow.
 
     What is not named stays as it is. --name and --grant replace all names and all rights; --data replaces the data of the
     same name.
     """
     opened, now = open_home(home), dt.datetime.now(dt.UTC)
-    wanted = _parse_guid(guid)
-    old = definition_of(_existing(wanted, opened.state))
+    guid = find_template(opened.configuration, wanted)
+    old = definition_of(_existing(guid, opened.state))
     definition = TemplateOptions(**said).changed(old, opened.state, now)
     if definition == old:
         raise OperatorError("nothing would change: say what is to be different, see `rmsserver template edit --help`")
-    text = edit_template(wanted, definition, opened.state, now)
+    text = edit_template(guid, definition, opened.state, now)
     _tell(opened.configuration.put_template(text, now), definition, as_json)
+    hint_at_rights(_rights_of(said))
 
 
 def _tell(stored: StoredTemplate, definition: TemplateDefinition, as_json: bool) -> None:
@@ -111,39 +115,47 @@ def template_list(home: Path, as_json: bool) -> None:
 
 
 @template.command("show")
-@_guid
+@_template
 @home_option
 @example("rmsserver template show 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
-def template_show(guid: str, home: Path) -> None:
+def template_show(wanted: str, home: Path) -> None:
     """Show what a template says."""
-    state = open_home(home).state
-    found = _existing(_parse_guid(guid), state)
+    opened = open_home(home)
+    guid, state = find_template(opened.configuration, wanted), opened.state
+    found = _existing(guid, state)
     click.echo(f"version {state.template_revisions[found.guid]}")
     _print_template(found)
 
 
 @template.command("archive", cls=Change)
-@_guid
+@_template
 @home_option
 @example("rmsserver template archive 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
-def template_archive(guid: str, home: Path) -> None:
+def template_archive(wanted: str, home: Path) -> None:
     """Take a template out of distribution. Documents protected with it stay under its rights."""
-    open_home(home).configuration.archive_template(_parse_guid(guid), archived=True)
-    click.echo(f"{guid} is archived.")
+    _archive(home, wanted, archived=True)
+    click.echo(f"{wanted} is archived.")
 
 
 @template.command("restore", cls=Change)
-@_guid
+@_template
 @home_option
 @example("rmsserver template restore 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
-def template_restore(guid: str, home: Path) -> None:
+def template_restore(wanted: str, home: Path) -> None:
     """Distribute an archived template again."""
-    open_home(home).configuration.archive_template(_parse_guid(guid), archived=False)
-    click.echo(f"{guid} is distributed again.")
+    _archive(home, wanted, archived=False)
+    click.echo(f"{wanted} is distributed again.")
+
+
+def _archive(home: Path, wanted: str, *, archived: bool) -> None:
+    configuration = open_home(home).configuration
+    guid = find_template(configuration, wanted)
+    configuration.archive_template(guid, archived=archived)
+    note("id", guid)
 
 
 @template.command("copy", cls=Change)
-@_guid
+@_template
 @home_option
 @click.option(
     "--name",
@@ -155,50 +167,54 @@ def template_restore(guid: str, home: Path) -> None:
 )
 @click.option("--description", "descriptions", multiple=True, metavar="[LCID:]TEXT", help="Description, by language.")
 @example('rmsserver template copy 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster --name "Board only"')
-def template_copy(guid: str, home: Path, names: tuple[str, ...], descriptions: tuple[str, ...]) -> None:
+def template_copy(wanted: str, home: Path, names: tuple[str, ...], descriptions: tuple[str, ...]) -> None:
     """Make another template that says the same, under another name."""
     opened, now = open_home(home), dt.datetime.now(dt.UTC)
     localized = localized_names(names, descriptions)
-    text = copy_template(_parse_guid(guid), localized, opened.state, system_randomness(), now)
+    guid = find_template(opened.configuration, wanted)
+    text = copy_template(guid, localized, opened.state, system_randomness(), now)
     stored = opened.configuration.put_template(text, now)
     _note(stored)
     click.echo(f"Template {stored.guid} ({localized[0].name}), version {stored.revision}.")
 
 
 @template.command("delete", cls=Change)
-@_guid
+@_template
 @home_option
 @click.option("--force", is_flag=True, help="Also where documents depend on it.")
 @example("rmsserver template delete 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
-def template_delete(guid: str, home: Path, force: bool) -> None:
+def template_delete(wanted: str, home: Path, force: bool) -> None:
     """Delete a template with its history.
 
     Refused where the audit knows of documents protected with it: those would stay under the version that they carry, or
     could not be opened. Archiving is the safe way. Documents that nobody opened while the audit lasts are not known.
     """
-    opened, wanted = open_home(home), _parse_guid(guid)
-    uses = opened.audit.licenses_from_template(wanted)
+    opened = open_home(home)
+    guid = find_template(opened.configuration, wanted)
+    note("id", guid)
+    uses = opened.audit.licenses_from_template(guid)
     if uses and not force:
         raise OperatorError(
             f"documents depend on the template ({uses} requests in the audit): archive it with `rmsserver template archive`, "
             "or add --force"
         )
-    opened.configuration.remove_template(wanted)
+    opened.configuration.remove_template(guid)
     click.echo(f"{wanted} is deleted.")
 
 
 @template.command("history")
-@_guid
+@_template
 @home_option
 @json_option
 @click.option("--version", type=click.IntRange(1), help="Show what this version says.")
 @example("rmsserver template history 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
-def template_history(guid: str, home: Path, as_json: bool, version: int | None) -> None:
+def template_history(wanted: str, home: Path, as_json: bool, version: int | None) -> None:
     """Show every version of a template. The audit says which one a licence applied: template=GUID:VERSION."""
-    versions = open_home(home).configuration.template_versions(_parse_guid(guid))
+    configuration = open_home(home).configuration
+    versions = configuration.template_versions(find_template(configuration, wanted))
     chosen = [stored for stored in versions if version in (None, stored.revision)]
     if not chosen:
-        raise OperatorError(f"there is no such template or version: see `rmsserver template list` ({guid[:60]})")
+        raise OperatorError(f"there is no such template or version: see `rmsserver template list` ({wanted[:60]})")
     if as_json:
         print_json([{"version": v.revision, "created": v.created.isoformat(), "text": v.text} for v in chosen])
         return
@@ -212,7 +228,7 @@ def template_history(guid: str, home: Path, as_json: bool, version: int | None) 
 
 
 @template.command("export")
-@click.argument("guids", nargs=-1)
+@click.argument("named", nargs=-1, metavar="[GUID|NAME]...")
 @home_option
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write."
@@ -221,10 +237,11 @@ def template_history(guid: str, home: Path, as_json: bool, version: int | None) 
     "--bare", is_flag=True, help="One template as plain XrML, unsigned by the cluster, as AD RMS tools read it."
 )
 @example("rmsserver template export --home ./cluster -o templates.xml")
-def template_export(guids: tuple[str, ...], home: Path, output: Path, bare: bool) -> None:
+def template_export(named: tuple[str, ...], home: Path, output: Path, bare: bool) -> None:
     """Write templates, all or those named, into a file that another cluster imports. It holds no secret."""
     opened, now = open_home(home), dt.datetime.now(dt.UTC)
-    wanted = list(map(_parse_guid, guids)) or [summary.guid for summary in list_templates(opened.state)]
+    wanted = [find_template(opened.configuration, name) for name in named]
+    wanted = wanted or [summary.guid for summary in list_templates(opened.state)]
     found = [_existing(guid, opened.state) for guid in dict.fromkeys(wanted)]
     if not found or (bare and len(found) != 1):
         raise OperatorError("there is no template yet" if not found else "--bare writes one template: name it")
@@ -277,11 +294,9 @@ def _existing(guid: Guid, state: ServerState) -> RightsTemplate:
     return found
 
 
-def _parse_guid(text: str) -> Guid:
-    try:
-        return Guid.parse(text)
-    except XrmlSyntaxError:
-        raise OperatorError(f"{text[:60]!r} is not a GUID: see `rmsserver template list`") from None
+def _rights_of(said: Mapping[str, Any]) -> list[str]:
+    """Names of the rights in --grant."""
+    return [name for grant in said["grants"] for name in grant.rpartition("=")[2].split(",")]
 
 
 def _print_template(found: RightsTemplate) -> None:

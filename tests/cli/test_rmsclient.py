@@ -16,8 +16,9 @@ from rmsserver.cli.client_session import progress_bar, read_password
 from rmsserver.cli.rmsclient import program
 from rmsserver.client.ciphers import BATCH_BYTES, ContentCipher, DecryptedContent, encrypt_stream
 from rmsserver.client.errors import RefusedError, SignOnError
-from tests.client.peer import fill_store
-from tests.client.served_cluster import rmsclient
+from rmsserver.client.store import Store
+from tests.client.peer import CLUSTER, fill_store
+from tests.client.served_cluster import Outcome, rmsclient
 from tests.cluster import NOW
 
 COMMANDS = ("bootstrap", "info", "open", "protect", "templates")
@@ -148,3 +149,36 @@ def test_an_author_works_without_a_server(tmp_path: Path, monkeypatch: pytest.Mo
     assert "none: the owner's licence in the file opens it" in told
     opened = rmsclient(tmp_path / "store", "open", str(tmp_path / "plan.ptxt"), password=None)
     assert opened.output == b"meet at noon\n"
+
+
+def test_templates_go_by_name_and_rights_get_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--template in any letter case; where two have the name, their IDs are told; a custom right is taken, with a hint."""
+    fill_store(tmp_path / "store", "author@example.com")
+    for module in (client_session, client_files):
+        monkeypatch.setattr(module, "now", lambda: NOW)
+    store, found = Store(tmp_path / "store"), [CLUSTER.template(name) for name in ("Staff", "STAFF", "Board only")]
+    store.replace_templates({template.guid: template.text for template in found})
+    source = tmp_path / "plan.txt"
+    source.write_text("meet at noon\n")
+
+    def protect(*words: str) -> Outcome:
+        return rmsclient(store.folder, "protect", str(source), "--force", *words, password=None)
+
+    assert protect("--template", "board ONLY").code == 0
+    told = rmsclient(store.folder, "info", str(tmp_path / "plan.ptxt"), password=None).text
+    assert "Board only" in told
+    refused = protect("--template", "staff")
+    assert (refused.code, "2 templates are called 'staff'" in refused.error) == (2, True)
+    assert all(template.guid in refused.error for template in found[:2])
+    assert protect("--template", found[0].guid.braced).code == 0
+    assert protect("--template", "Stuff").code == 2
+    custom = protect("--grant", "reader@example.com=VIEW,FROB,EXTRAKT")
+    assert (custom.code, custom.error.splitlines()) == (
+        0,
+        [
+            "hint: FROB is no right of the product; taken as a custom right",
+            "hint: EXTRAKT is no right of the product; taken as a custom right; did you mean EXTRACT or EXPORT?",
+        ],
+    )
+    told = rmsclient(store.folder, "info", str(tmp_path / "plan.ptxt"), password=None).text
+    assert "VIEW, FROB, EXTRAKT" in told

@@ -41,7 +41,7 @@ def invoke(home: Path, *words: str) -> Result:
 def run(home: Path, *words: str) -> str:
     result = invoke(home, *words)
     assert result.exit_code == 0, (result.output, result.exception)
-    return result.output
+    return result.stdout
 
 
 def refused(home: Path, *words: str) -> str:
@@ -82,6 +82,47 @@ def test_everything_an_administrator_may_say(home: Path) -> None:
     assert found.revocation is not None
     assert "https://rms.rms.test/_wmcs/revocation/revocationlist.xml?key=" in found.revocation
     assert '<INTERVALTIME days="2" />' in found.revocation
+
+
+def test_a_custom_right_gets_a_hint(home: Path) -> None:
+    """On standard error, in add and edit; the template has it all the same."""
+    added = invoke(home, "add", "--name", "Staff", "--grant", "Anyone=VIEW,FORWRAD", "--json")
+    assert added.stderr == (
+        "hint: FORWRAD is no right of the product; taken as a custom right; did you mean FORWARD?\n"
+    )
+    guid = Guid.parse(json.loads(added.stdout)["guid"])
+    assert [right.name for right in template(home, guid).rights if right.name != "OWNER"] == ["VIEW", "FORWRAD"]
+    assert invoke(home, "edit", guid, "--grant", "Anyone=READ").stderr.endswith("did you mean VIEW?\n")
+    assert invoke(home, "edit", guid, "--grant", "Anyone=view,Print").stderr == ""
+
+
+def test_templates_go_by_name(home: Path) -> None:
+    """In any language and letter case, distributed or archived, wherever a GUID does; the audit has the GUID."""
+    guid = add(home)
+    assert run(home, "show", " STAFF").startswith("version 1")
+    run(home, "edit", "belegschaft", "--days", "7")
+    assert template(home, guid).preconditions.days == 7
+    run(home, "archive", "Staff")
+    run(home, "restore", "Staff")
+    assert len(run(home, "history", "Staff").splitlines()) == 2
+    run(home, "copy", "Staff", "--name", "Board")
+    run(home, "delete", "Board")
+    assert list(open_home(home).state.published_templates) == [guid]
+    last, *_ = (r for r in open_home(home).audit.read() if r.operation == "template restore")
+    assert last.trail.facts == {"wanted": ["Staff"], "id": [str(guid)]}
+
+
+@pytest.mark.parametrize("words", [("show",), ("edit", "--days", "7"), ("archive",), ("delete",), ("history",)])
+def test_a_name_that_several_have(home: Path, words: tuple[str, ...]) -> None:
+    """Nothing is done, and the line has their GUIDs; one of these is taken. Nor is a name that none has."""
+    one, other = (add(home, "--name", name, "--grant", "Anyone=VIEW") for name in ("Staff", "STAFF"))
+    told = refused(home, words[0], "staff", *words[1:])
+    assert told.startswith("2 templates are called 'staff': name one by its GUID: ")
+    assert one in told
+    assert other in told
+    assert "template list" in refused(home, words[0], "nobody's", *words[1:])
+    assert set(open_home(home).state.template_revisions.values()) == {1}
+    run(home, words[0], other, *words[1:])
 
 
 def test_a_copy_says_the_same_under_another_name(home: Path) -> None:
