@@ -14,6 +14,7 @@ import pytest
 
 from rmsserver.cli.rmsclient import program as rmsclient_program
 from rmsserver.cli.rmsserver import program as rmsserver_program
+from tests.conformance import conforms
 
 PROGRAMS = {"rmsserver": rmsserver_program, "rmsclient": rmsclient_program}
 
@@ -122,6 +123,8 @@ DAMAGES = [
 ]
 
 
+@conforms("MS-RMPRS 3.3.3", "A server without a certificate of its own does not start, so that it enrolls nobody.")
+@conforms("MS-RMPRS 3.4.3", "A server without a certificate of its own does not start.")
 @pytest.mark.parametrize(("damage", "command"), DAMAGES)
 def test_a_damaged_home(copied: Path, damage: str, command: tuple[str, ...]) -> None:
     """One line, no trace, whatever was broken."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.served_cluster import PASSWORD, PEOPLE, ServedCluster, free_port
+from tests.conformance import conforms
 from tests.http_server import Response, Wire
 from tests.wire import calls
 
@@ -93,6 +94,7 @@ def audited(cluster: ServedCluster) -> list[str]:
     return [f"{row['operation']} {row['outcome']}" for row in json.loads(cluster.rmsserver("audit", "--json"))]
 
 
+@conforms("MS-RMPRS 3.3.3", "A licensing-only cluster has a key of its own before it asks for a certificate.")
 def test_people_certify_at_the_root_and_license_at_the_branch(clusters: Clusters, tmp_path: Path) -> None:
     """The whole story: set up at the branch's address; protect; open; refusal."""
     root, branch = clusters.root, clusters.branch
@@ -165,6 +167,7 @@ def test_the_root_notes_who_enrolled(clusters: Clusters) -> None:
     assert any(f"licensing-only cluster was enrolled: {clusters.branch.url}" in json.dumps(row) for row in rows)
 
 
+@conforms("MS-RMPR 3.1.3.2", "A cluster that enrolls elsewhere sends its public key and GUID there.")
 def test_a_cluster_of_its_own_beside_the_root(clusters: Clusters, tmp_path: Path) -> None:
     """Enroll: it certifies its own people, under the same root key; neither cluster trusts the other's."""
     beside = ServedCluster(tmp_path / "beside", free_port())

@@ -25,6 +25,7 @@ from rmsserver.operations.is_principal_member_of import (
 from rmsserver.ports import Ports
 from rmsserver.stores.memory import MemoryPeers
 from tests.cluster import NOW, Cluster
+from tests.conformance import conforms
 
 AUTHOR, ALL = "author@example.com", "all@example.com"
 ELSEWHERE = "https://rms.example.net/_wmcs/groupexpansion/groupexpansion.asmx"
@@ -144,6 +145,7 @@ def peers_of(ports: Ports) -> MemoryPeers:
     return ports.peers
 
 
+@conforms("MS-RMPRS 3.5.4.1", "A question to another server counts one server more.")
 def test_groups_of_other_forests_are_asked_there(serving: Cluster) -> None:
     """With the count moved on, by the configured URL of the group's mail domain."""
     ports = serving.ports()

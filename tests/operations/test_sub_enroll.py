@@ -28,6 +28,7 @@ from rmsserver.xrml.chain import close_server_chain
 from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind
 from rmsserver.xrml.keys import PublicKey
 from tests.cluster import ALWAYS, NOW, Cluster, key
+from tests.conformance import conforms
 from tests.operations.enrollees import GUID, INFORMATION, encoded, key_of, sent_by
 from tests.operations.weak_keys import WEAK_MODULI
 
@@ -79,6 +80,7 @@ def test_its_account_certificates_count_for_nothing(root: Cluster) -> None:
 OTHER_LENGTH = {1024: 2048, 2048: 1024}
 
 
+@conforms("MS-RMPRS 3.3.4.1.2.1", "A request without key, GUID, SKU, version or URL is refused.")
 @pytest.mark.parametrize(
     ("change", "error"),
     [
@@ -120,6 +122,7 @@ def test_a_server_does_not_enroll_under_itself(root: Cluster) -> None:
             ask(root, sent)
 
 
+@conforms("MS-RMPRS 3.3.4.1.2.1", "A request without key, GUID, SKU, version or URL is refused.")
 @pytest.mark.parametrize(
     ("change", "error"),
     [
@@ -140,6 +143,7 @@ def test_information_that_is_refused(root: Cluster, change: dict[str, Any], erro
         ask(root, information=dataclasses.replace(INFORMATION, **change))
 
 
+@conforms("MS-RMPRS 3.3.4.1.2.1", "A request without key, GUID, SKU, version or URL is refused.")
 def test_nothing_at_all(root: Cluster) -> None:
     """Both parts are required."""
     with pytest.raises(ArgumentNull):
@@ -157,6 +161,7 @@ def test_L10_off_by_default_and_not_on_a_licensing_only_cluster(cluster: Cluster
         ask(root.with_state(decommissioned=True))
 
 
+@conforms("MS-RMPRS 3.3.4", "Nothing is issued while this server's own certificate is not valid.")
 def test_K4_outside_the_own_range(root: Cluster) -> None:
     """K4: nothing is issued before our own certificate was."""
     with pytest.raises(UnspecifiedError):

@@ -31,14 +31,14 @@ def fault(text: str) -> bytes:
     ).encode()
 
 
-@conforms("MS-RMPRS 3.1.4.1", "Questions of this server have VersionData in their header.")
+@conforms("MS-RMPRS 3.1.4.1", "Questions and answers of this server have VersionData in their header.")
 @conforms("MS-RMPRS 3.1.4.1", "A question of this server names 1.0.0.0 as its lowest version.")
 @conforms("MS-RMPRS 3.1.4.1", "A question of this server names 1.0.0.0 as its highest version.")
 @conforms("MS-RMPRS 3.1.4.1", "A question of this server has the form of version 1.0.0.0.")
 @conforms(
     "MS-RMPRS 3.1.4.1", "Questions are asked in the lowest version, so that none has to be asked again in a lower one."
 )
-@conforms("MS-RMPRS 2.2.4.2", "Questions of this server have VersionData in their header.")
+@conforms("MS-RMPRS 2.2.4.2", "Questions and answers of this server have VersionData in their header.")
 @conforms("MS-RMPRS 3.5", "Servers of other forests are asked by SOAP.")
 @pytest.mark.parametrize(("content", "value"), [("true", True), ("1", True), ("false", False), (" 0 ", False)])
 def test_yes_and_no(content: str, value: bool) -> None:

@@ -225,25 +225,28 @@ _REFUSED = [
     pytest.param(
         [(b"\x00\x01\x00\x00\x00\xff", b"\x0c\x01\x00\x00\x00\xff")],
         marks=[
-            conforms("MS-RMPRS 2.3.1", "A call whose first record is no header is refused."),
-            conforms("MS-RMPRS 2.3.1.1", "A call that begins with another record than the header is refused."),
+            conforms("MS-RMPRS 2.3.1", "A message begins with the header; a call that does not is refused."),
+            conforms("MS-RMPRS 2.3.1.1", "The header is the first record; a call that has it nowhere is refused."),
         ],
         id="no header",
     ),
     pytest.param(
         [(b"\xff\x01\x00\x00\x00\x00\x00\x00\x00\x15", b"\xff\x02\x00\x00\x00\x00\x00\x00\x00\x15")],
-        marks=conforms("MS-RMPRS 2.3.1.1", "A call in another major version of the format is refused."),
+        marks=conforms("MS-RMPRS 2.3.1.1", "The major version of the format is 1; a call in another is refused."),
         id="major version",
     ),
     pytest.param(
         [(b"\x00\x00\x00\x00\x15", b"\x01\x00\x00\x00\x15")],
-        marks=conforms("MS-RMPRS 2.3.1.1", "A call in another minor version of the format is refused."),
+        marks=conforms("MS-RMPRS 2.3.1.1", "The minor version of the format is 0; a call in another is refused."),
         id="minor version",
     ),
     pytest.param(
         [(b"\x15\x14\x00", b"\x16\x14\x00")],
         marks=[
-            conforms("MS-RMPRS 2.3.1", "A call whose second record is none of a call is refused."),
+            conforms(
+                "MS-RMPRS 2.3.1",
+                "An answer's second record is a return; a call whose second record is no call is refused.",
+            ),
             conforms("MS-RMPRS 2.3.1.2", "A call under another type than 0x15 is refused."),
         ],
         id="record of the call",
@@ -294,31 +297,39 @@ _REFUSED = [
     ),
     pytest.param(
         [(b"\x08\x08\x01\x00\x00\x00", b"\x08\x11")],
-        marks=conforms("MS-RMPRS 2.3.5.1", "A number in a call that is said to be Null or a string is refused."),
+        marks=conforms(
+            "MS-RMPRS 2.3.5.1", "A typed primitive is neither Null nor a string; a call with such a one is refused."
+        ),
         id="number that is null",
     ),
     pytest.param(
         [(b"\x08\x08\x01\x00\x00\x00", b"\x08\x12\x01a")],
-        marks=conforms("MS-RMPRS 2.3.5.1", "A number in a call that is said to be Null or a string is refused."),
+        marks=conforms(
+            "MS-RMPRS 2.3.5.1", "A typed primitive is neither Null nor a string; a call with such a one is refused."
+        ),
         id="number that is a string",
     ),
     *(
         pytest.param(
             [(b"\x08\x08\x01\x00\x00\x00", count)],
-            marks=conforms("MS-RMPRS 2.3.5.1", "A count of calls in another form than a typed primitive is refused."),
+            marks=conforms(
+                "MS-RMPRS 2.3.5.1", "A typed primitive has the type 0x08; a count of calls in another form is refused."
+            ),
             id=f"count of calls {count.hex()}",
         )
         for count in (b"\x06\x09\x00\x00\x00\x011", b"\x0a", b"\x08\x01\x01", b"\x08\x0b\x00\x00\x80\x3f")
     ),
     pytest.param(
         [(b"\x09\x03\x00\x00\x00", b"\x09\x63\x00\x00\x00")],
-        marks=conforms("MS-RMPRS 2.3.5.3", "A reference in a call to what is not in it is refused."),
+        marks=conforms(
+            "MS-RMPRS 2.3.5.3", "A reference names one record of the message; a call with one to nothing is refused."
+        ),
         id="reference to nothing",
     ),
     pytest.param(
         [(b"\x09\x03\x00\x00\x00", b"\x09\xfd\xff\xff\xff"), (_GROUPS, b"\x11\xfd\xff\xff\xff\x02\x00\x00\x00")],
         marks=[
-            conforms("MS-RMPRS 2.3.5.3", "A reference in a call to an ID that is not positive is refused."),
+            conforms("MS-RMPRS 2.3.5.3", "A reference is positive; a call with another is refused."),
             conforms("MS-RMPRS 2.3.4.2", "Groups under an ID that is not positive are refused."),
         ],
         id="negative reference",
@@ -330,7 +341,9 @@ _REFUSED = [
     ),
     pytest.param(
         [(_GROUPS, _GROUPS[:5] + b"\xff\xff\xff\xff")],
-        marks=conforms("MS-RMPRS 2.3.4.2", "An array of groups whose length is negative is refused."),
+        marks=conforms(
+            "MS-RMPRS 2.3.4.2", "The length of an array of groups is zero or more; a negative one is refused."
+        ),
         id="negative length",
     ),
     *(
@@ -344,7 +357,7 @@ _REFUSED = [
     *(
         pytest.param(
             [(b"\x06\x04\x00\x00\x00", b"\x06" + pack_int32(number))],
-            marks=conforms("MS-RMPRS 2.3.5.7", "A string in a call under an ID that is not positive is refused."),
+            marks=conforms("MS-RMPRS 2.3.5.7", "A string has a positive ID; a call with another is refused."),
             id=f"string ID {number}",
         )
         for number in (0, -4)
@@ -359,7 +372,7 @@ _REFUSED = [
     ),
     pytest.param(
         [(_NAME, _NAME.replace(b"user1", b"user"))],
-        marks=conforms("MS-RMPRS 2.3.3.4", "A string that is shorter than its length is refused."),
+        marks=conforms("MS-RMPRS 2.3.3.4", "A string has as many octets in UTF-8 as its length says."),
         id="short string",
     ),
 ]
@@ -372,8 +385,8 @@ def test_a_call_of_another_form(changes: list[tuple[bytes, bytes]]) -> None:
         MembershipCall.unpack(_changed(*changes))
 
 
-@conforms("MS-RMPRS 2.3.1", "A call that does not end with the record of an end is refused.")
-@conforms("MS-RMPRS 2.3.1.4", "A call that ends with another record than 0x0b is refused.")
+@conforms("MS-RMPRS 2.3.1", "A message ends with the record of an end; a call that does not is refused.")
+@conforms("MS-RMPRS 2.3.1.4", "The end of a message has the type 0x0b; a call that ends with another is refused.")
 @pytest.mark.parametrize("end", [b"", b"\x0a", b"\x0c", b"\x0b\x0b"])
 def test_a_call_without_its_end(end: bytes) -> None:
     """2.3.1.4: it ends with that record and nothing after it."""
@@ -381,14 +394,14 @@ def test_a_call_without_its_end(end: bytes) -> None:
         MembershipCall.unpack(CALL[:-1] + end)
 
 
-@conforms("MS-RMPRS 2.3.4.2", "An array of no groups is read as one.")
+@conforms("MS-RMPRS 2.3.4.2", "The length of an array of groups is zero or more; a negative one is refused.")
 def test_no_groups() -> None:
     """2.3.4.2: a length of zero."""
     data = CALL[: CALL.index(_GROUPS)] + _GROUPS[:5] + pack_int32(0) + b"\x0b"
     assert MembershipCall.unpack(data).groups == ()
 
 
-@conforms("MS-RMPRS 2.3.5.3", "A reference in a call may stand before or after the record it means.")
+@conforms("MS-RMPRS 2.3.5.3", "What a reference means is in the message, before the reference or after it.")
 def test_references_in_either_direction() -> None:
     """2.3.5.3: the example's groups come after; here they come first."""
     at = CALL.index(_GROUPS)

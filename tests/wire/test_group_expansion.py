@@ -15,6 +15,7 @@ from rmsserver.ports import PortUnavailable
 from rmsserver.remoting.group_expansion import FoundPrincipal, MembershipCall, MembershipException, MembershipReturn
 from rmsserver.xrml.keys import CryptoMode
 from tests.cluster import Cluster, make_cluster
+from tests.conformance import conforms
 from tests.http_server import Response, request
 from tests.remoting.test_group_expansion import CALL
 from tests.wire.calls import is_principal_member_of, signed_on
@@ -139,6 +140,14 @@ def test_the_audit_has_who_was_asked_about(server: RealServer) -> None:
 # --- binary -------------------------------------------------------------------------------------------------------------
 
 
+@conforms("MS-RMPRS 2.1", "Binary group expansion is at its path.")
+@conforms("MS-RMPRS 2.1.1", "A call is the body of an HTTP request, its answer the body of the response.")
+@conforms("MS-RMPRS 2.1.1.1.1", "A call to the endpoint's URI is served.")
+@conforms("MS-RMPRS 2.1.1.1.1", "Calls are served by POST, as by M-POST.")
+@conforms("MS-RMPRS 2.1.1.1.1", "A call is the body of an HTTP request.")
+@conforms("MS-RMPRS 2.1.1.2.2", "An answer has the content type of the call.")
+@conforms("MS-RMPRS 3.6.4.1", "A call in the form of 2.3.1.2 is served.")
+@conforms("MS-RMPRS 3.6.4.1", "An answer has the form of 2.3.1.3.")
 @pytest.mark.parametrize("method", ["POST", "M-POST"])
 def test_the_binary_form(server: RealServer, method: str) -> None:
     """2.1.1: 200, the request's content type, the message; either method, letter case of the path ignored."""
@@ -157,6 +166,10 @@ def test_the_example_of_the_specification(server: RealServer) -> None:
     )
 
 
+@conforms("MS-RMPRS 2.1.1.1.1", "A call whose method is neither POST nor M-POST is refused.")
+@conforms("MS-RMPRS 2.1.1.1.1", "Another content type than application/octet-stream is refused.")
+@conforms("MS-RMPRS 2.1.1.2.1", "Another method or content type is answered with status 400.")
+@conforms("MS-RMPRS 2.1.1.2.1", "An answer with status 400 has no body.")
 @pytest.mark.parametrize(
     ("method", "content_type"),
     [("GET", "application/octet-stream"), ("PUT", "application/octet-stream"), ("POST", "text/xml"), ("POST", "")],
@@ -165,6 +178,60 @@ def test_transport_faults(server: RealServer, method: str, content_type: str) ->
     """2.1.1.2.1: 400, and nothing in it."""
     answer = binary(server, question(), method=method, content_type=content_type)
     assert (answer.status, answer.body) == (400, b"")
+
+
+def exchanged(server: RealServer, head: str, body: bytes, *lines: str) -> tuple[str, bytes]:
+    """Status line and body of the answer to a call whose HTTP is written out, on a connection that ends with it."""
+    fields = ["Host: x", "Content-Type: application/octet-stream", f"Authorization: {signed_on('boss')}", *lines]
+    with server.http.connect() as wire:
+        wire.write("\r\n".join((head, *fields, "Connection: close", "", "")).encode() + body)
+        answer = b"".join(iter(lambda: wire.socket.recv(65536), b""))
+    headers, _, content = answer.partition(b"\r\n\r\n")
+    return headers.partition(b"\r\n")[0].decode(), content
+
+
+@conforms("MS-RMPRS 2.1.1.1.1", "A call may come in HTTP/1.0 or HTTP/1.1.")
+@conforms("MS-RMPRS 2.1.1.2.1", "Calls in HTTP/1.0 and in HTTP/1.1 are served.")
+@conforms("MS-RMPRS 2.1.1.2.2", "An answer has status 200 and the message as its body.")
+@conforms("MS-RMPRS 2.1.1.2.2", "Its reason phrase is OK.")
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_either_version_of_http(server: RealServer, version: str) -> None:
+    """2.1.1.2.1, 2.1.1.2.2: status line and message; yes, no, and an exception."""
+    for data in (question(), question("mail=nobody@example.com"), question(calls=9)):
+        status, content = exchanged(server, f"POST /_wmcs{REM} HTTP/{version}", data, f"Content-Length: {len(data)}")
+        assert (status.partition(" ")[2], content) == ("200 OK", binary(server, data).body)
+
+
+@conforms(
+    "MS-RMPRS 2.1.1.1.1", "A body is chunked, or as long as its decimal Content-Length; anything else is refused."
+)
+def test_the_length_of_a_call(server: RealServer) -> None:
+    """2.1.1.1.1: octets after the length are none of the message; a length that is no number is 400."""
+    head, data, expected = f"POST /_wmcs{REM} HTTP/1.1", question(), binary(server, question()).body
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (data[:20], data[20:])) + b"0\r\n\r\n"
+    assert exchanged(server, head, chunks, "Transfer-Encoding: chunked")[1] == expected
+    assert exchanged(server, head, data, f"Content-Length: {len(data)}")[1] == expected
+    shorter = exchanged(server, head, data[:-1], f"Content-Length: {len(data) - 1}")[1]
+    assert MembershipException.unpack(shorter).message.startswith("System.FormatException")
+    for length in (f"{len(data):#x}", f"+{len(data)}", "x"):
+        assert " 400 " in exchanged(server, head, data, f"Content-Length: {length}")[0]
+
+
+@conforms("MS-RMPRS 2.1.1.2.1", "The reason phrase of an answer with status 400 is Bad Request.")
+def test_the_reason_of_a_transport_fault(server: RealServer) -> None:
+    """2.1.1.2.1: written out."""
+    status, content = exchanged(server, f"DELETE /_wmcs{REM} HTTP/1.1", b"", "Content-Length: 0")
+    assert (status, content) == ("HTTP/1.1 400 Bad Request", b"")
+
+
+@conforms("MS-RMPRS 2.1.1", "The interface takes nothing from credentials: whoever may ask gets the same answer.")
+def test_credentials_are_for_http(server: RealServer) -> None:
+    """2.1.1: an open endpoint answers an unknown caller with the same octets."""
+    opened = RealServer(server.cluster, rules={REM: Rule(Demand.ANONYMOUS)})
+    try:
+        assert binary(opened, question(), person=None).body == binary(server, question()).body
+    finally:
+        opened.http.stop()
 
 
 def test_an_exception_says_what_soap_has_faults_for(server: RealServer) -> None:
@@ -196,10 +263,13 @@ def test_a_directory_that_is_away(server: RealServer, monkeypatch: pytest.Monkey
     assert MembershipReturn.unpack(binary(server, question()).body).is_member
 
 
+@conforms("MS-RMPRS 2.1.1", "Callers sign on by an HTTP authentication scheme where the endpoint demands it.")
 def test_L10_the_binary_form_has_a_list_of_its_own(server: RealServer, closed: RealServer) -> None:
     """L10: as for SOAP; and a switch of its own."""
     assert binary(closed, question()).status == 403
-    assert binary(server, question(), person=None).status == 401
+    challenged = binary(server, question(), person=None)
+    assert challenged.status == 401
+    assert challenged.headers["www-authenticate"].startswith("Basic ")
     assert binary(server, question(), person="author").status == 403
     original = server.cluster
     try:
