@@ -31,6 +31,9 @@ class Desk:
         return len(self.looks)
 
 
+@conforms(
+    "MS-RMPR 3.1.5", "A serving process looks again and again whether the version of the configuration has moved."
+)
 def test_again_and_again() -> None:
     """After each interval, and never two looks at once."""
     desk = Desk(30)

@@ -7,10 +7,12 @@ import pytest
 from rmsserver.auth.domain_accounts import DomainAccounts
 from rmsserver.auth.mechanism import SignOnError
 from tests.auth.domain import ALICE, DAVE, FOREIGN, DomainInMemory
+from tests.conformance import conforms
 
 ACCOUNTS = DomainAccounts(DomainInMemory())
 
 
+@conforms("MS-RMPR 3.1.4.3", "The account has the SID that the sign-on proved.")
 def test_the_directory_names_the_account() -> None:
     """By SID and by name the account comes in the directory's own spelling."""
     assert ACCOUNTS.of_sid(ALICE.sid, "rms.test\\ALICE") == ALICE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rmsserver.auth.pac import PacAccount, PacError, read_logon_info, read_upn_dns_info
+from tests.conformance import conforms
 
 SID = "S-1-5-21-3862694174-583867409-2999677535-1102"
 UPN_DNS_INFO = bytes.fromhex(
@@ -25,6 +26,7 @@ LOGON_INFO = bytes.fromhex(
 )
 
 
+@conforms("MS-RMPR 3.1.4.3", "The account has the SID that the sign-on proved.")
 def test_both_buffers_name_the_same_account() -> None:
     """The one has the domain's DNS name, the other its NetBIOS name; the SID is one."""
     assert read_upn_dns_info(UPN_DNS_INFO) == PacAccount(SID, "RMS.TEST\\alice")

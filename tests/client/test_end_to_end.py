@@ -15,6 +15,7 @@ import pytest
 
 from tests.client.http_server import make_certificate
 from tests.client.served_cluster import PASSWORD, Outcome, ServedCluster, free_port, rmsclient
+from tests.conformance import conforms
 
 SECRET = b"The plan: meet at noon. \xc3\xa4\n"
 POSIX = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="measures memory as Linux tells it")
@@ -270,6 +271,7 @@ def test_mode_1(folder: Path, plan: Path) -> None:
 
 
 @pytest.mark.parametrize("binding", ["optional", "required"])
+@conforms("MS-RMPR 3.3.4.1", "A client that signs on by NTLM is certified.")
 def test_tls(folder: Path, plan: Path, binding: str) -> None:
     """Over TLS a user without an NT hash signs on by Basic; where Basic is off, NTLM with channel binding
     works."""

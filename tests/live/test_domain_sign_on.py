@@ -22,6 +22,7 @@ from rmsserver.auth import der
 from rmsserver.auth.kerberos import KERBEROS_OID, MICROSOFT_KERBEROS_OID, KerberosSettings, TicketAcceptor
 from rmsserver.auth.mechanism import SignOnError
 from rmsserver.auth.negotiate import SPNEGO_OID
+from tests.conformance import conforms
 from tests.live import people
 from tests.live.domain_server import LICENSING, LIFETIME_S, SERVICE, DomainServer, free_port
 from tests.live.samba import Domain
@@ -111,6 +112,7 @@ def _refusal(server: DomainServer, token: bytes, scheme: str = "Negotiate") -> s
 
 
 @pytest.mark.parametrize("mechanism", [SPNEGO, KERBEROS], ids=["SPNEGO", "bare"])
+@conforms("MS-RMPR 3.1.4.3", "Negotiate is offered, with Kerberos and NTLM in it.")
 def test_kerberos_signs_on_and_the_server_proves_itself(server: DomainServer, mechanism: object) -> None:
     """One request signs on, its answer carries the server's proof, and the connection stays signed on."""
     connection, client = Connection(server), Client(server.tickets("alice"), SERVICE, mechanism=mechanism)
@@ -224,6 +226,7 @@ def test_ntlm_signs_on(server: DomainServer, scheme: str, user: str) -> None:
     assert connection.post()[0] == SIGNED_ON
 
 
+@conforms("MS-RMPR 3.1.4.3", "Negotiate is offered, with Kerberos and NTLM in it.")
 def test_spnego_picks_ntlm_and_its_mic_holds(server: DomainServer) -> None:
     """A client that offers Kerberos first but has no ticket ends with NTLM, and both sides verify the choice."""
     options = spnego.NegotiateOptions.use_negotiate

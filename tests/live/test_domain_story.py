@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("gssapi", reason="gssapi is not installed (extra [ad])")
 
+from tests.conformance import conforms
 from tests.live.domain_server import LIFETIME_S, DomainServer, free_port
 from tests.live.samba import Domain
 
@@ -55,6 +56,10 @@ def plan(server: DomainServer) -> Path:
 
 
 @pytest.mark.usefixtures("alice", "plan")
+@conforms("MS-RMPR 3.1.4.3", "Any other sign-on is told by the name of its scheme.")
+@conforms("MS-RMPR 3.1.4.3", "The account of a Kerberos sign-on is named DOMAIN and user.")
+@conforms("MS-RMPR 3.1.4.3", "The account of an NTLM sign-on is named DOMAIN and user.")
+@conforms("MS-RMPR 3.3.4.1", "A client that signs on by NTLM is certified.")
 def test_the_audit_knows_how_they_signed_on(server: DomainServer) -> None:
     """Alice's certification by Kerberos, the author's by NTLM."""
     deadline, seen = time.monotonic() + 10, set[tuple[str, str]]()

@@ -11,6 +11,7 @@ pytest.importorskip("ldap", reason="python-ldap is not installed (extra [ad])")
 from rmsserver.directory.ldap.settings import LdapSettings, SimpleBind
 from rmsserver.directory.service_connection_point import Registration, discover, find, register, remove
 from rmsserver.errors import OperatorError
+from tests.conformance import conforms
 from tests.live import people
 from tests.live.ldap_settings import settings
 from tests.live.samba import ADMINISTRATOR, Domain
@@ -30,6 +31,9 @@ def administrator(domain: Domain) -> Iterator[LdapSettings]:
     remove(made)
 
 
+@conforms("MS-RMPR 3.1.1.2.3", "The service connection point that is registered says where this cluster is.")
+@conforms("MS-RMPR 3.1.4.4", "The service connection point is read over LDAP version 3.")
+@conforms("MS-RMPR 3.1.4.4", "Its serviceBindingInformation is the URL of the certification service.")
 def test_register_and_discover(administrator: LdapSettings, domain: Domain) -> None:
     """What an administrator registers, in the form of 3.1.4.4.1.1, any account discovers."""
     assert register(administrator, BASE_URL) is Registration.CREATED
@@ -48,6 +52,7 @@ def test_register_again(administrator: LdapSettings) -> None:
     assert register(administrator, "HTTPS://RMS.rms.test:443/_WMCS/") is Registration.UNCHANGED
 
 
+@conforms("MS-RMPR 3.1.1.2.3", "The service connection point that is registered says where this cluster is.")
 def test_stale_point(administrator: LdapSettings) -> None:
     """Another cluster's point is found out, kept, and overwritten only on demand."""
     register(administrator, "http://old.rms.test/_wmcs")
@@ -59,6 +64,17 @@ def test_stale_point(administrator: LdapSettings) -> None:
     with pytest.raises(OperatorError, match="names another cluster"):
         remove(administrator, BASE_URL)
     assert register(administrator, BASE_URL, replace=True) is Registration.REPLACED
+    assert discover(administrator) == URL
+
+
+@conforms("MS-RMPR 3.1.4.4", "It is found by its class and both keywords.")
+@pytest.mark.parametrize("keyword", ["MSRMRootCluster", "1.0", "2.0"])
+def test_other_points_do_not_count(administrator: LdapSettings, domain: Domain, keyword: str) -> None:
+    """A service connection point that has not both keywords is some other service's."""
+    register(administrator, BASE_URL)
+    domain.change(DN, keywords=keyword)
+    assert find(administrator) == ()
+    register(administrator, BASE_URL)
     assert discover(administrator) == URL
 
 

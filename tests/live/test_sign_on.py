@@ -18,6 +18,7 @@ import spnego
 from requests_ntlm import HttpNtlmAuth
 
 from tests.auth.accounts import PASSWORD
+from tests.conformance import conforms
 
 BODY = b"x" * 100_000
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -55,6 +56,8 @@ def _session(auth: object) -> requests.Session:
     return session
 
 
+@conforms("MS-RMPR 3.1.4.3", "Any other sign-on is told by the name of its scheme.")
+@conforms("MS-RMPR 3.1.4.3", "The account of an NTLM sign-on is named DOMAIN and user.")
 def test_requests_ntlm_posts_a_body_and_keeps_its_connection(plain: str) -> None:
     """A POST with a body signs on, and the next requests go over the same connection with the same identity."""
     with _session(HttpNtlmAuth("EXAMPLE\\alice", PASSWORD)) as session:
@@ -128,6 +131,7 @@ def _ntlm_client() -> spnego.ContextProxy:
     [("Negotiate", _spnego_client), ("Negotiate", _ntlm_client), ("NTLM", _ntlm_client)],
     ids=["SPNEGO", "bare in Negotiate", "NTLM"],
 )
+@conforms("MS-RMPR 3.1.4.3", "Negotiate is offered, with Kerberos and NTLM in it.")
 def test_pyspnego_over_http(plain: str, scheme: str, make: Callable[[], spnego.ContextProxy]) -> None:
     """Each way of carrying NTLM over HTTP, and the client knows itself complete."""
     connection = http.client.HTTPConnection("127.0.0.1", int(plain.rsplit(":", 1)[1].strip("/")))

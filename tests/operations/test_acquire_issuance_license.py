@@ -332,6 +332,7 @@ def test_nothing_is_signed_where_one_of_several_is_refused(desk: Desk) -> None:
     assert "signer" not in desk.facts
 
 
+@conforms("MS-RMPR 3.1.6.2", "Nothing is issued outside the range of the SLC.")
 def test_K4_nothing_is_signed_before_the_own_certificate(desk: Desk) -> None:
     with pytest.raises(UnspecifiedError):
         desk.sign(desk.cluster.publish(None, VIEW), now=dt.datetime(2025, 6, 1, tzinfo=dt.UTC))

@@ -431,6 +431,7 @@ def test_validity_counts_for_a_cached_licence(desk: Desk) -> None:
     refused(desk, published, IssuanceLicenseIsNotWithinValidTimeRange, now=NOW + 2 * DAY)
 
 
+@conforms("MS-RMPR 3.1.6.2", "Nothing is issued outside the range of the SLC.")
 def test_K4_nothing_is_issued_outside_the_range_of_the_own_certificate(desk: Desk) -> None:
     published = desk.cluster.publish(desk.cluster.author(), VIEW)
     with pytest.raises(UnspecifiedError) as caught:

@@ -298,6 +298,7 @@ def test_L11_mode_1_rac_on_a_mode_2_cluster(mode_1: Cluster, mode_2: Cluster) ->
     refused(cluster, UnsupportedCryptographicSet, mode_1.account(AUTHOR).chain)
 
 
+@conforms("MS-RMPR 3.1.6.2", "Nothing is issued outside the range of the SLC.")
 def test_K4_expired_server_certificate_issues_nothing(mode_2: Cluster) -> None:
     """K4: no key is taken and nothing is remembered."""
     licensor = server_hierarchy(mode_2.mode, issuance=TimeRange(ALWAYS.start, NOW)).licensor

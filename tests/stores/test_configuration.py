@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from rmsserver.stores.sql.database import Database
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.values import Version, VersionSpan
 from tests.cluster import DAY, NOW, make_cluster
+from tests.conformance import conforms
 from tests.stores.test_certificates import new_store
 
 BASE_URL = "http://rms.example.com/_wmcs"
@@ -35,17 +37,64 @@ def holder(tmp_path: Path, configuration: SqlConfiguration) -> StateHolder:
     return StateHolder(new_store(tmp_path / "home"), configuration)
 
 
-def test_defaults(holder: StateHolder) -> None:
-    """What nobody set has the defaults of 3.1.3.3."""
+DEFAULTS: dict[str, object] = {
+    "configuration_refresh_interval": dt.timedelta(seconds=30),
+    "application_exclusions": (),
+    "os_exclusion": None,
+    "minimum_security_processor": None,
+    "excluded_racs": frozenset(),
+    "creation_time_tolerance": dt.timedelta(days=15),
+    "rac_validity": dt.timedelta(days=365),
+    "temporary_rac_validity": dt.timedelta(minutes=15),
+    "federated_rac_validity": dt.timedelta(days=1),
+    "validity_tolerance": dt.timedelta(days=1),  # rulings 11
+    "licensing_url": None,
+    "external_certification_url": None,
+    "external_licensing_url": None,
+    "federation_enabled": False,
+    "decommissioned": False,
+    "no_rights_cache_enabled": True,
+    "online_publishing_enabled": True,
+    "trusted_licensing_servers": (),
+    "super_user_enabled": False,
+    "super_user_group": None,
+    "published_templates": {},
+    "archived_templates": {},
+}
+"""Of 3.1.3.3, by our names of the fields."""
+
+
+@conforms("MS-RMPR 3.1.3.3", "What nobody has configured has the default of the specification.")
+def test_defaults(holder: StateHolder, configuration: SqlConfiguration) -> None:
+    """What nobody set has the defaults of 3.1.3.3; the range of Windows versions is there once it is switched on."""
     state = holder.current()
-    assert state.base_url == BASE_URL
-    assert state.rac_validity == dt.timedelta(days=365)
-    assert state.temporary_rac_validity == dt.timedelta(minutes=15)
-    assert state.configuration_refresh_interval == dt.timedelta(seconds=30)
-    assert state.cryptographic_mode is CryptoMode.MODE_2
-    assert state.os_exclusion is None
-    assert not state.super_user_enabled
+    assert {name: getattr(state, name) for name in DEFAULTS} == DEFAULTS
     assert set(state.trusted_rac_issuers) == {state.licensor.key.public.id}
+    assert state.base_url == BASE_URL
+    assert state.cryptographic_mode is CryptoMode.MODE_2
+    configuration.set("osExclusionEnabled", "on")
+    assert holder.refresh()
+    assert holder.current().os_exclusion == VersionSpan("0", "2.1.5.2600")
+
+
+@conforms("MS-RMPR 3.1.3.3", "Every change of the configuration moves its version.")
+@conforms("MS-RMPR 3.1.6.1", "Each change adds one to the version of the configuration.")
+def test_every_change_moves_the_version(configuration: SqlConfiguration) -> None:
+    """Whatever is changed, by one."""
+    guid = configuration.put_template(make_cluster(CryptoMode.MODE_2).template().text, NOW).guid
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: configuration.set("racValidityTime", "30d"),
+        lambda: configuration.reset("racValidityTime"),
+        lambda: configuration.set_values({"name": "A", "sku": "B"}),
+        lambda: configuration.change_list("blockedUsers", add=["a@example.com"]),
+        lambda: configuration.put_template(make_cluster(CryptoMode.MODE_2).template().text, NOW),
+        lambda: configuration.archive_template(guid, archived=True),
+        lambda: configuration.remove_template(guid),
+        configuration.touch,
+    )
+    for number, change in enumerate(changes, start=configuration.version() + 1):
+        change()
+        assert configuration.version() == number
 
 
 def test_without_base_url(tmp_path: Path, database: Database) -> None:
@@ -54,6 +103,8 @@ def test_without_base_url(tmp_path: Path, database: Database) -> None:
         StateHolder(new_store(tmp_path / "home"), SqlConfiguration(database))
 
 
+@conforms("MS-RMPR 3.1.3.3", "Every change of the configuration moves its version.")
+@conforms("MS-RMPR 3.1.5", "Where the version has moved, the whole state is replaced.")
 def test_refresh_only_when_the_version_moved(holder: StateHolder, configuration: SqlConfiguration) -> None:
     """3.1.5: the same state object as long as the version is the same, a whole new one after."""
     before = holder.current()
@@ -95,6 +146,8 @@ def test_K6_a_failed_refresh_keeps_the_state(
     assert holder.refresh()
 
 
+@conforms("MS-RMPR 3.1.6.1", "Each change adds one to the version of the configuration.")
+@conforms("MS-RMPR 3.1.6.1", "After one million the version goes on with 1.")
 def test_versions_wrap(configuration: SqlConfiguration, database: Database) -> None:
     """3.1.6.1: after one million comes 1."""
     with database.write() as connection:

@@ -15,6 +15,7 @@ import pytest
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.values import TimeRange
 from tests.cluster import NOW, Cluster, make_cluster, server_hierarchy
+from tests.conformance import conforms
 from tests.http_server import request
 from tests.operations.licensing import READER
 from tests.wire import calls
@@ -118,6 +119,7 @@ def test_K6_nothing_of_it_fills_the_log(server: ServingProcess) -> None:
     ],
     ids=["clock far back", "SLC expired", "SLC not yet valid"],
 )
+@conforms("MS-RMPR 3.1.6.2", "Nothing is issued outside the range of the SLC.")
 def test_K4_nothing_is_issued_by_a_wrong_clock(now: dt.datetime, issuance: TimeRange | None) -> None:
     """K4: no certificate and no licence, over HTTP; the clear line is the operator's, in the audit."""
     cluster = make_cluster(CryptoMode.MODE_2)

@@ -14,6 +14,7 @@ from rmsserver.state import FederatedAccount
 from rmsserver.stores.memory import MemorySecrets
 from tests.auth.federation.partner import CLAIMS, EMAIL, MINUTE, NAME, REALM, SIGN_IN_URL, Partner, form, rsa_key
 from tests.cluster import NOW
+from tests.conformance import conforms
 
 SECRETS = MemorySecrets()
 DIRECTORY = "https://rms.example.com/_wmcs/licensingexternal/"
@@ -120,6 +121,7 @@ def test_any_domain_where_the_operator_says_so() -> None:
     assert accept(PARTNER.with_(email="x@other.example"), service).account.email == "x@other.example"
 
 
+@conforms("MS-RMPR 3.1.4.3", "The account of a federated sign-on has the claims EmailAddress and ProxyAddresses.")
 def test_proxy_addresses() -> None:
     """None by default; where they count, only e-mail addresses of the issuer's domains."""
     values = ("smtp:g@partner.example", "SMTP:" + EMAIL, "sip:s@partner.example", "smtp:boss@ours.example", "plain@x")

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from rmsserver.errors import OperatorError
+from rmsserver.errors import OperatorError, UnspecifiedError
 from rmsserver.operations.admin.create_cluster import ClusterKeys
 from rmsserver.operations.admin.server_keys import (
     EnrollmentService,
@@ -20,11 +20,14 @@ from rmsserver.operations.admin.server_keys import (
     roll_over,
     upgrade_mode,
 )
+from rmsserver.operations.certify import CertifyRequest, certify
 from rmsserver.state import Licensor
 from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind
 from rmsserver.xrml.keys import CryptoMode, PrivateKey
-from rmsserver.xrml.values import Guid
-from tests.cluster import DAY, NOW, Cluster, key
+from rmsserver.xrml.rac import RightsAccountCertificate
+from rmsserver.xrml.values import Guid, TimeRange
+from tests.cluster import DAY, NOW, Cluster, key, server_hierarchy
+from tests.conformance import conforms
 from tests.operations.admin.old_cluster import old_licensor
 
 
@@ -56,6 +59,20 @@ def test_renewal(cluster: Cluster) -> None:
     assert slc.issued_time == NOW
     assert slc.issuance.end > NOW + 49 * 365 * DAY
     assert slc.descriptor != licensor.certificate.descriptor
+
+
+@conforms("MS-RMPR 3.1.6.2", "An SLC whose range is over is issued anew, and then the server issues again.")
+def test_renewal_of_an_expired_certificate(cluster: Cluster) -> None:
+    """Refused under the old one; under the new one certified by the same server, as clients know it."""
+    ended = server_hierarchy(cluster.mode, issuance=TimeRange(NOW - 100 * DAY, NOW - DAY)).licensor
+    request, caller = CertifyRequest(cluster.machine().chain, persistent=True), cluster.caller("author@example.com")
+    with pytest.raises(UnspecifiedError, match="nothing is issued"):
+        certify(request, caller, cluster.with_state(licensor=ended).state, cluster.ports(), NOW)
+    chain = renew_licensor(ended, service(cluster), new_guid, NOW)
+    renewed = Licensor(IssuingCertificate.read(chain[0]), chain, ended.key)
+    answer = certify(request, caller, cluster.with_state(licensor=renewed).state, cluster.ports(), NOW).chain
+    assert closed(answer[1:]).principal.key == ended.key.public
+    assert RightsAccountCertificate.read(answer[0]).issuer.inner_surface == ended.certificate.principal.inner_surface
 
 
 def test_adopted_certificates_are_not_renewed(mode_1: Cluster) -> None:
