@@ -235,7 +235,11 @@ class RightsData(Document):
     def preconditions(self) -> TimeConditions:
         """Time conditions on the whole policy (2.2.9.8.5.2)."""
         element = self._work.find("PRECONDITIONLIST")
-        return NO_CONDITIONS if element is None else TimeConditions.read(element.all("TIME"))
+        if element is None:
+            return NO_CONDITIONS
+        if any(child.tag != "TIME" for child in element.children):
+            raise XrmlSyntaxError("PRECONDITIONLIST has something else than times")
+        return TimeConditions.read(element.children)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
