@@ -44,7 +44,7 @@ class Database:
         try:
             return None if self._change_mark is None else self._change_mark()
         except sqlite3.Error as error:
-            raise PortUnavailable(f"the database did not answer: {_summary(error)}") from None
+            raise PortUnavailable(_trouble(error)) from None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -69,7 +69,7 @@ class Database:
             raise
         except (DBAPIError, PoolTimeoutError, OSError) as error:
             self._write_failed = self._write_failed or writes
-            raise PortUnavailable(f"the database did not answer: {_summary(error)}") from None
+            raise PortUnavailable(_trouble(error)) from None
 
     def is_ready(self) -> bool:
         """Whether a transaction that writes can begin and end now: for the readiness answer.
@@ -98,8 +98,8 @@ class Database:
 def open_database(url: str, *, create: bool = False, pool_size: int = 20) -> Database:
     """Open the database at an SQLAlchemy URL and bring its schema up to date.
 
-    `create`: make an SQLite file that is not there. Raises OperatorError (bad URL, missing file, newer
-    schema).
+    `create`: make an SQLite file that is not there. Raises OperatorError (bad URL, missing or damaged file,
+    newer schema).
     """
     from rmsserver.stores.sql import schema  # alembic takes 100 ms to import
 
@@ -109,6 +109,8 @@ def open_database(url: str, *, create: bool = False, pool_size: int = 20) -> Dat
             schema.upgrade(connection)
     except (DBAPIError, OSError) as error:
         engine.dispose()
+        if sqlite.is_damaged(_original(error)):
+            raise OperatorError(_trouble(error)) from None
         raise OperatorError(
             f"the database cannot be opened ({_summary(error)}): check its URL and permissions"
         ) from None
@@ -136,13 +138,31 @@ def _engine(url: str, *, create: bool, pool_size: int) -> tuple[Engine, sqlite.C
             sqlite.create_file(path)
         elif not path.is_file():
             raise OperatorError(f"there is no database at {path}: run `rmsserver init`, or restore it from a backup")
+        elif sqlite.is_emptied(path):
+            raise OperatorError(_damaged("it is empty"))
     except OSError as error:
         raise OperatorError(f"the database {path} cannot be made: {error.strerror}") from None
     engine = sqlite.open_engine(path, pool_size=pool_size, pool_timeout_seconds=POOL_TIMEOUT_SECONDS)
     return engine, sqlite.ChangeMark(path)
 
 
+def _trouble(error: BaseException) -> str:
+    """What is wrong, and what to do where waiting does not help."""
+    summary = _summary(error)
+    return _damaged(summary) if sqlite.is_damaged(_original(error)) else f"the database did not answer: {summary}"
+
+
+def _damaged(how: str) -> str:
+    return f"the database is damaged ({how}): restore a backup: rmsserver restore FILE --home NEW-DIRECTORY"
+
+
+def _original(error: BaseException) -> BaseException:
+    """The driver's own error."""
+    found = getattr(error, "orig", None)
+    return found if isinstance(found, BaseException) else error
+
+
 def _summary(error: BaseException) -> str:
     """The driver's own words without statement and parameters, which may hold names."""
-    original = getattr(error, "orig", None) or error
+    original = _original(error)
     return str(original).splitlines()[0][:200] if str(original) else type(original).__name__

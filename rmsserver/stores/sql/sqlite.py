@@ -68,6 +68,18 @@ class ChangeMark:
                 self._connection = None
 
 
+def is_damaged(error: BaseException) -> bool:
+    """Whether SQLite says that the file itself is broken: no waiting and no permission mends that."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_emptied(path: Path) -> bool:
+    """Whether a database that should hold something has nothing, which SQLite takes for a new one. Raises OSError."""
+    journal = path.with_name(f"{path.name}-wal")
+    return path.stat().st_size == 0 and not (journal.exists() and journal.stat().st_size)
+
+
 def create_file(path: Path) -> None:
     """An empty database file that only its owner can read. Keeps one that is there."""
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))

@@ -76,8 +76,40 @@ def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
 def test_not_a_database(tmp_path: Path) -> None:
     """A file that holds something else is refused in one line."""
     (tmp_path / "state.db").write_bytes(b"something else" * 100)
-    with pytest.raises(OperatorError, match="cannot be opened"):
+    with pytest.raises(OperatorError, match=r"damaged \(file is not a database\): restore a backup"):
         open_database(f"sqlite:///{tmp_path}/state.db")
+
+
+def test_an_emptied_file_is_no_new_database(tmp_path: Path, database: Database) -> None:
+    """What SQLite would take for a fresh database is a lost one here."""
+    database.close()
+    (tmp_path / "state.db").write_bytes(b"")
+    with pytest.raises(OperatorError, match=r"damaged \(it is empty\): restore a backup"):
+        open_database(f"sqlite:///{tmp_path}/state.db")
+    assert (tmp_path / "state.db").read_bytes() == b""
+
+
+def test_damage_met_later(tmp_path: Path, url: str, database: Database) -> None:
+    """Pages overwritten under an open database: unavailable, and the line says that waiting does not help."""
+    with database.write() as connection:
+        connection.execute(configuration.insert(), [{"key": f"key {n}", "value": "x" * 500} for n in range(100)])
+    database.close()  # everything is in the file now, nothing in a journal
+    overwrite(tmp_path / "state.db")
+    with pytest.raises(PortUnavailable) as caught, database.read() as connection:
+        connection.execute(select(configuration)).all()
+    assert caught.value.detail == (
+        "the database is damaged (database disk image is malformed): restore a backup: "
+        "rmsserver restore FILE --home NEW-DIRECTORY"
+    )
+    assert not database.is_ready()
+
+
+def overwrite(path: Path) -> None:
+    """All pages but the first, which has the schema: as a failing disk leaves them."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (size - 4096))
 
 
 def test_files_are_their_owners_alone(tmp_path: Path, database: Database) -> None:
