@@ -76,6 +76,7 @@ def test_order_and_exact_duplicates_do_not_matter_for_the_leaf(cluster: Cluster)
     assert verify(cluster, (*chain[1:], chain[0])).text == chain[0]
 
 
+@conforms("MS-RMPR 2.2.9.5", "FEDERATIONPRINCIPALS has the account's private key.")
 def test_precertified_rac_is_accepted(cluster: Cluster) -> None:
     """A RAC without FEDERATIONPRINCIPALS is fine for licences, and no security processor is asked for (rulings 6, 26)."""
     account = precertified(cluster)
@@ -163,6 +164,10 @@ def test_another_kind_of_document_is_refused(mode_2: Cluster) -> None:
         refused(mode_2, chain, UnexpectedPersonaCert)
 
 
+@conforms(
+    "MS-RMPR 2.2.9.5.4",
+    "The type of the ID says how the user signed on, and account certificates of other types are refused.",
+)
 def test_unknown_type_of_account_is_refused(mode_2: Cluster) -> None:
     """Windows, Federation and Passport are the types of 2.2.9.5.4."""
     refused(mode_2, mode_2.account(READER, id_type="Internal").chain, UnexpectedPersonaCert)
@@ -174,6 +179,10 @@ def test_unknown_type_of_account_is_refused(mode_2: Cluster) -> None:
     ("offset", "accepted"),
     [(-dt.timedelta(minutes=1), False), (dt.timedelta(), True), (DAY, True), (2 * DAY, False)],
 )
+@conforms(
+    "MS-RMPR 2.2.9.1.2",
+    "Before the first and from the last minute of its VALIDITYTIME on, a certificate or licence is refused.",
+)
 def test_validity_is_compared_with_now(mode_2: Cluster, offset: dt.timedelta, accepted: bool) -> None:
     """VALIDITYTIME is half-open: from its first minute on, no longer in its last."""
     chain = mode_2.account(READER, validity=TimeRange(NOW - offset, NOW - offset + 2 * DAY)).chain
@@ -183,6 +192,10 @@ def test_validity_is_compared_with_now(mode_2: Cluster, offset: dt.timedelta, ac
         refused(mode_2, chain, InvalidPersonaCertTime)
 
 
+@conforms(
+    "MS-RMPR 2.2.9.1.2",
+    "Before the first and from the last minute of its VALIDITYTIME on, a certificate or licence is refused.",
+)
 def test_validity_above_the_rac_is_compared_with_now(mode_2: Cluster) -> None:
     """An SLC with a VALIDITYTIME makes nothing valid outside it, remembered or not."""
     account, licensor, cache = mode_2.account(READER), mode_2.state.licensor, BoundedLicenseCache()

@@ -416,6 +416,10 @@ def test_account_made_long_after_the_licence_is_refused(desk: Desk) -> None:
 @conforms(
     "MS-RMPR 3.4.4.1", "A publishing licence outside its VALIDITYTIME gets IssuanceLicenseIsNotWithinValidTimeRange."
 )
+@conforms(
+    "MS-RMPR 2.2.9.1.2",
+    "Before the first and from the last minute of its VALIDITYTIME on, a certificate or licence is refused.",
+)
 def test_validity_of_the_licence_is_half_open(desk: Desk) -> None:
     author = desk.cluster.author()
     published = desk.cluster.publish(author, VIEW)

@@ -161,6 +161,7 @@ def test_lifetimes_are_configuration(mode_2: Cluster) -> None:
 @conforms("MS-RMPR 3.3.4.1", "Its address is the base URL and /certification.")
 @conforms("MS-RMPR 3.3.4.1", "Where an external URL is configured, there is one of type Extranet-Activation.")
 @conforms("MS-RMPR 3.3.4.1", "The address of that one is externalCertificationUrl.")
+@conforms("MS-RMPR 2.2.9.5", "There is a point with the extranet URL where one is configured.")
 def test_distribution_points(mode_2: Cluster) -> None:
     """baseUrl + /certification; the extranet point only where it is configured (rulings 7)."""
     points = read(ask(mode_2)).distribution_points()
@@ -173,6 +174,7 @@ def test_distribution_points(mode_2: Cluster) -> None:
 
 
 @conforms("MS-RMPR 3.3.4.1", "A valid request is answered with a new RAC.")
+@conforms("MS-RMPR 2.2.9.5.1", "Each account certificate has a GUID of its own, in braces.")
 def test_every_rac_has_its_own_guid(mode_2: Cluster) -> None:
     """The DESCRIPTOR's GUID is new each time, braced and in lower case."""
     found = [read(ask(mode_2)).descriptor for _ in range(2)]
@@ -283,6 +285,8 @@ def test_federated_caller_is_refused_while_federation_is_off(mode_2: Cluster) ->
 @conforms("MS-RMPR 3.3.4.1", "Each federated e-mail address has a GUID of its own, always the same.")
 @conforms("MS-RMPR 3.3.4.1", "The proxy addresses of a federated sign-on are the aliases in its RAC.")
 @conforms("MS-RMPR 3.3.4.1", "A federated caller gets a RAC of type Federation.")
+@conforms("MS-RMPR 2.2.9.5.4", "The ID tells users apart.")
+@conforms("MS-RMPR 2.2.9.5.4", "The ID of a federated account is a GUID, another for each address.")
 def test_federated_account_gets_a_guid_of_its_address(mode_2: Cluster) -> None:
     """One GUID for each address, aliases in ADDRESS, the lifetime of federated RACs."""
     cluster, ports = mode_2.with_state(federation_enabled=True), mode_2.ports()
@@ -364,6 +368,7 @@ def test_malformed_address_is_refused(mode_2: Cluster, email: str) -> None:
 
 
 @conforms("MS-RMPR 3.3.4.1", "The ID of any other account is the SID of its sign-on.")
+@conforms("MS-RMPR 2.2.9.5.4", "The ID of an account of the directory is its SID.")
 def test_account_found_by_its_history_keeps_the_sid_of_the_sign_on(mode_2: Cluster) -> None:
     """The userid MUST be the SID of authenticatedAccount, wherever the directory found the address."""
     directory = MemoryDirectory("EXAMPLE")
@@ -416,6 +421,10 @@ def test_sizes_at_and_above_the_limit(mode_2: Cluster) -> None:
     "MS-RMPR 3.3.4.1", "Every signature of the SPC chain, its first two issuers and its security processor are checked."
 )
 @conforms("MS-RMPR 3.3.4.1", "An SPC chain that does not hold gets VerifyMachineCertificateChainFailed.")
+@conforms(
+    "MS-RMPR 2.2.9.4",
+    "A machine certificate is signed by its issuer, and one whose signature does not hold is refused.",
+)
 def test_changed_certificates_are_refused(cluster: Cluster) -> None:
     """The signature of each certificate in the chain is validated."""
     chain = cluster.machine().chain
@@ -444,6 +453,9 @@ def test_unsigned_leaf_is_refused(mode_2: Cluster) -> None:
     refused(mode_2, VerifyMachineCertificateChainFailed, (head + "</XrML>", *issuers))
 
 
+@conforms(
+    "MS-RMPR 2.2.9.4", "A machine certificate has the DESCRIPTOR of one, and certificates of other kinds are refused."
+)
 def test_another_kind_of_leaf_is_refused(mode_2: Cluster) -> None:
     """A RAC or an SLC does not stand in for an SPC."""
     refused(mode_2, VerifyMachineCertificateChainFailed, mode_2.account().chain)
@@ -550,6 +562,7 @@ def test_C8_weak_machine_keys_are_refused(mode_2: Cluster, weakness: str) -> Non
 
 
 @pytest.mark.parametrize("exponent", ["1", "3", "65536"])
+@conforms("MS-RMPR 2.2.9.4.4", "The exponent of the machine's key is 65537, and another one is refused.")
 def test_C8_other_exponents_are_refused(mode_2: Cluster, exponent: str) -> None:
     """C8: the exponent of every key is 65537."""
     machine, issuer = mode_2.machine(), mode_2.machines.licensor
@@ -561,6 +574,10 @@ def test_C8_other_exponents_are_refused(mode_2: Cluster, exponent: str) -> None:
 
 @pytest.mark.parametrize(
     ("begins", "accepted"), [(dt.timedelta(), True), (-DAY, True), (dt.timedelta(minutes=1), False), (-2 * DAY, False)]
+)
+@conforms(
+    "MS-RMPR 2.2.9.1.2",
+    "Before the first and from the last minute of its VALIDITYTIME on, a certificate or licence is refused.",
 )
 def test_validity_of_machine_certificates_is_compared_with_now(
     mode_2: Cluster, begins: dt.timedelta, accepted: bool
@@ -639,6 +656,7 @@ def test_K4_the_detail_names_clock_and_range(mode_2: Cluster) -> None:
     assert "2026" not in caught.value.text
 
 
+@conforms("MS-RMPR 2.2.9.1", "What is issued has the elements of genuine documents of its kind, in their order.")
 def test_certificate_has_the_shape_of_a_genuine_one(mode_1: Cluster) -> None:
     """Element for element the same as the RAC of [MS-RMPR] 4.5, apart from texts."""
 

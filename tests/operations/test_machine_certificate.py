@@ -25,6 +25,7 @@ from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.spc import SecurityProcessorCertificate
 from rmsserver.xrml.values import Version
 from tests.cluster import NOW, Cluster, key
+from tests.conformance import conforms
 from tests.operations.weak_keys import WEAK_MODULI
 
 READER = "reader@example.com"
@@ -148,6 +149,7 @@ def test_platform_is_a_version(mode_2: Cluster, platform: str) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 20, 31, 33])
+@conforms("MS-RMPR 2.2.9.4.4", "The digest is the one that the machine sent, as long as the hash.")
 def test_hardware_digest_has_the_length_of_the_hash(mode_2: Cluster, length: int) -> None:
     """32 bytes in mode 2."""
     refused(mode_2, InvalidOperation, hardware_digest=bytes(length))

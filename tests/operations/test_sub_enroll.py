@@ -162,6 +162,7 @@ def test_L10_off_by_default_and_not_on_a_licensing_only_cluster(cluster: Cluster
 
 
 @conforms("MS-RMPRS 3.3.4", "Nothing is issued while this server's own certificate is not valid.")
+@conforms("MS-RMPR 2.2.9.3", "A certificate that was issued outside its issuer's range is refused, and none is issued.")
 def test_K4_outside_the_own_range(root: Cluster) -> None:
     """K4: nothing is issued before our own certificate was."""
     with pytest.raises(UnspecifiedError):

@@ -272,6 +272,7 @@ def test_X7_oversized_form(server: RealServer) -> None:
     assert post(server, "a" * FORM_LIMIT_BYTES).status == 413
 
 
+@conforms("MS-RMPR 2.1", "Federated requests are served over HTTPS only.")
 def test_plain_http() -> None:
     """[MS-RMPR] 2.1: nothing of federation without TLS, good token or not, and with a good session."""
     server = serving(None)
@@ -308,6 +309,7 @@ def test_no_issuer_configured(tls: Tls) -> None:
 
 @pytest.mark.parametrize("path", EXTERNAL)
 @conforms("MS-RMPR 3.1.4.2", "The external paths take federated sign-on alone, and no other path takes it.")
+@conforms("MS-RMPR 2.1", "Every endpoint of the URL table answers.")
 def test_other_sign_on_does_not_count(server: RealServer, path: str) -> None:
     """A password that is good elsewhere, on the same connection or not, is not even looked at (3.1.4.2)."""
     with server.http.connect() as wire:

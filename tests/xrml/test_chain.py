@@ -35,6 +35,7 @@ from rmsserver.xrml.license import PublishingLicense
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.use_license import UseLicense
 from rmsserver.xrml.values import format_time
+from tests.conformance import conforms
 from tests.shared import genuine
 from tests.xrml.hierarchy import AUTHOR, ISSUANCE, NOW, YEAR, Hierarchy, guid, resign
 
@@ -255,6 +256,7 @@ def test_C8_a_weak_machine_key_is_refused(mode1: Hierarchy) -> None:
         (ISSUANCE.end, False),
     ],
 )
+@conforms("MS-RMPR 2.2.9.3", "A certificate that was issued outside its issuer's range is refused, and none is issued.")
 def test_a_range_is_compared_with_the_time_of_issue(mode1: Hierarchy, moment: dt.datetime, inside: bool) -> None:
     """Never with now: the clock does not come into it (wire facts 6)."""
     child = RightsAccountCertificate.read(

@@ -12,6 +12,7 @@ from rmsserver.xrml.errors import SignatureError, WrongKindError, XrmlError, Xrm
 from rmsserver.xrml.keys import CryptoMode, PrivateKey
 from rmsserver.xrml.rights import RightsData
 from rmsserver.xrml.signature import sign
+from tests.conformance import conforms
 from tests.xrml.hierarchy import READERS, SIGNED_KINDS, Hierarchy, body_of, resign
 
 every_kind = pytest.mark.parametrize("kind", SIGNED_KINDS)
@@ -211,6 +212,9 @@ def test_XW10_unused_bits_of_base64_are_zero(hierarchy: Hierarchy, kind: str) ->
 
 
 @every_kind
+@conforms(
+    "MS-RMPR 2.2.9.1.6", "The key's length stands in bits, and other lengths than those of RSA keys in use are refused."
+)
 def test_XW10_sizes_that_do_not_agree_are_refused(hierarchy: Hierarchy, kind: str) -> None:
     """PUBLICKEY, DIGEST and SIGNATURE: the size attribute is that of the data, in plain decimal."""
     text, mode = hierarchy.text(kind), hierarchy.mode
@@ -222,6 +226,7 @@ def test_XW10_sizes_that_do_not_agree_are_refused(hierarchy: Hierarchy, kind: st
             refused(kind, head + "<SIGNATURE>" + tail.replace(f'size="{size}"', f'size="{wrong}"', 1))
 
 
+@conforms("MS-RMPR 2.2.9.1.6", "The exponent is 65537, and other exponents are refused.")
 @every_kind
 @pytest.mark.parametrize("exponent", ["3", "1", "0", "65536", "065537", "-65537", " 65537", "65537.0", "6" * 5000, ""])
 def test_C5_another_exponent_is_refused(hierarchy: Hierarchy, kind: str, exponent: str) -> None:
@@ -256,6 +261,7 @@ def test_a_principal_has_one_key_and_one_object(hierarchy: Hierarchy, kind: str,
 
 
 @pytest.mark.parametrize("kind", [kind for kind in SIGNED_KINDS if kind != "template"])
+@conforms("MS-RMPR 2.2.9.1.11", "There is one principal, and documents with two are refused.")
 def test_a_document_has_one_principal(hierarchy: Hierarchy, kind: str) -> None:
     """ISSUEDPRINCIPALS with two PRINCIPALs, or none, is refused. (Templates have none.)"""
     found = re.search(r"<ISSUEDPRINCIPALS>(.*?)</ISSUEDPRINCIPALS>", hierarchy.text(kind))

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from rmsserver.xrml import enabling_bits
 from rmsserver.xrml.enabling_bits import (
     RESERVED_CBC_4K,
+    RESERVED_CBC_4K_PADDED,
+    RESERVED_CBC_512,
     RESERVED_ECB,
     RESERVED_WORDS,
     ContentKey,
@@ -31,6 +33,7 @@ from rmsserver.xrml.enabling_bits import (
 from rmsserver.xrml.errors import SealError, XrmlError, XrmlSyntaxError
 from rmsserver.xrml.keys import CryptoMode, PrivateKey
 from rmsserver.xrml.surface import parse
+from tests.conformance import conforms
 from tests.xrml.hierarchy import SESSION_KEY, STAND_IN, Hierarchy
 
 HASHED = "<ISSUER>é</ISSUER>"
@@ -97,6 +100,41 @@ def test_the_layout_of_a_key_header(mode: CryptoMode, key_bytes: int, expected: 
         assert ContentKey.build(bytes(key_bytes), reserved).reserved == reserved
 
 
+@conforms(
+    "MS-RMPR 2.2.9.1.13",
+    "The session key is an AES key of 128 bits; AES keys of other lengths and DES keys are recognised.",
+)
+@conforms("MS-RMPR 2.2.9.1.13.1", "BlobSize counts header and key, and what has another size does not open.")
+@conforms("MS-RMPR 2.2.9.1.13.1", "The reserved word names the cipher.")
+@conforms("MS-RMPR 2.2.9.1.13.1", "The size of the key stands in bytes; sizes in bits are read.")
+@conforms("MS-RMPR 2.2.9.1.13.1", "The flag of ECB is set in a session key's header.")
+@conforms("MS-RMPR 2.2.9.1.13.1", "The flag of CBC is not set in a session key's header.")
+@conforms("MS-RMPR 2.2.9.1.13.1", "The flag of AES is set.")
+def test_the_header_of_a_session_key_octet_by_octet(hierarchy: Hierarchy) -> None:
+    """28 octets in all; ECB; 16 octets of key; blocks of 16; flags of AES and ECB alone. Then the key."""
+    key = hierarchy.keys.slc
+    bits = read(seal_enabling_bits(b"payload", HASHED, key.public, hierarchy.mode, SESSION_KEY))
+    opened = key.decrypt(bits.data[: key.public.bits // 8], hierarchy.mode)
+    assert opened == bytes.fromhex("1c00 ffff 1000 1000 01100000") + SESSION_KEY
+
+
+@conforms("MS-RMPR 2.2.9.1.13.1", "The reserved word names the cipher.")
+@conforms("MS-RMPR 2.2.9.1.13.1", "The flag of ECB is not set where the cipher is CBC.")
+@pytest.mark.parametrize(
+    ("reserved", "expected"),
+    [
+        (RESERVED_ECB, "2c00 ffff 2000 1000 01100000"),
+        (RESERVED_CBC_4K, "2c00 feff 2000 1000 01200000"),
+        (RESERVED_CBC_4K_PADDED, "2c00 fdff 2000 1000 01200000"),
+        (RESERVED_CBC_512, "2c00 fcff 2000 1000 01200000"),
+    ],
+)
+def test_the_header_of_a_content_key_octet_by_octet(reserved: int, expected: str) -> None:
+    """The cipher in the reserved word and in one flag of two."""
+    assert ContentKey.build(bytes(32), reserved).payload[:12] == bytes.fromhex(expected)
+
+
+@conforms("MS-RMPR 2.2.9.1.13", "The reserved words of the header are zero.")
 def test_a_seal_can_be_undone_by_hand(hierarchy: Hierarchy) -> None:
     """RSA of KeyHeader and session key, then AES-ECB of header, payload and hash, zero padded."""
     mode, key = hierarchy.mode, hierarchy.keys.slc
@@ -130,6 +168,38 @@ def test_a_session_key_header_in_bits_is_read_and_told(hierarchy: Hierarchy) -> 
     second = aes(SESSION_KEY, header_and_hash(hierarchy.mode, b"payload"))
     opened = open_enabling_bits(_sealed(hierarchy, in_bits, second), hierarchy.keys.slc, [HASHED], STAND_IN)
     assert (opened.payload, opened.header_in_bits) == (b"payload", True)
+
+
+@conforms(
+    "MS-RMPR 2.2.9.1.13",
+    "The session key is an AES key of 128 bits; AES keys of other lengths and DES keys are recognised.",
+)
+@conforms("MS-RMPR 2.2.9.1.13.1", "BlobSize counts header and key, and what has another size does not open.")
+@conforms("MS-RMPR 2.2.9.1.13.1", "AES keys have 128, 192 or 256 bits, and others do not open.")
+@pytest.mark.parametrize(
+    ("length", "blob_size", "opens"),
+    [
+        (16, 28, True),
+        (24, 36, True),
+        (32, 44, True),
+        (16, 29, False),
+        (16, 27, False),
+        (20, 32, False),
+        (40, 52, False),
+    ],
+)
+def test_session_keys_of_every_length(hierarchy: Hierarchy, length: int, blob_size: int, opens: bool) -> None:
+    """AES-128, 192 and 256, with the size that they have, in octets or bits."""
+    key = (SESSION_KEY * 3)[:length]
+    second = aes((SESSION_KEY * 3)[: length if opens else 16], header_and_hash(hierarchy.mode, b"payload"))
+    for size in (length, length * 8):
+        blob = struct.pack("<HHHHI", blob_size, 0xFFFF, size, 16, 0x1001) + key
+        bits = _sealed(hierarchy, blob, second)
+        if opens:
+            assert open_enabling_bits(bits, hierarchy.keys.slc, [HASHED], STAND_IN).payload == b"payload"
+        else:
+            with pytest.raises(SealError):
+                open_enabling_bits(bits, hierarchy.keys.slc, [HASHED], STAND_IN)
 
 
 def test_padding_is_not_looked_at(hierarchy: Hierarchy) -> None:
@@ -284,6 +354,11 @@ def test_C1_bits_of_the_other_mode_or_key_have_that_outcome(
         open_enabling_bits(bits, key, [], STAND_IN)
 
 
+@conforms(
+    "MS-RMPR 2.2.9.1.13",
+    "The session key is an AES key of 128 bits; AES keys of other lengths and DES keys are recognised.",
+)
+@conforms("MS-RMPR 2.2.9.1.13.1", "A DES key is recognised by a size of 56.")
 @pytest.mark.parametrize("size", [8, 7, 64, 56])
 def test_L11_a_des_key_has_a_name_of_its_own_only_where_the_hash_matches(hierarchy: Hierarchy, size: int) -> None:
     """Rulings 15; the second part is then padded to blocks of eight."""

@@ -18,6 +18,7 @@ from rmsserver.xrml.rights import Grantee, RightsData
 from rmsserver.xrml.spc import SecurityProcessorCertificate
 from rmsserver.xrml.surface import parse, render
 from rmsserver.xrml.use_license import UseLicense
+from tests.conformance import conforms
 from tests.shared import GENUINE_DOCUMENTS, genuine, shared_file
 from tests.xrml.hierarchy import Hierarchy
 
@@ -145,11 +146,13 @@ def skeleton(text: str) -> str:
         ("ca", "mode1-issuing-ca"),
     ],
 )
+@conforms("MS-RMPR 2.2.9.1", "What is issued has the elements of genuine documents of its kind, in their order.")
 def test_what_we_issue_has_the_skeleton_of_the_genuine_one(mode1: Hierarchy, kind: str, name: str) -> None:
     """Element order, attribute order and spelling are the same to the letter (wire facts 7)."""
     assert skeleton(mode1.text(kind)) == skeleton(genuine(name))
 
 
+@conforms("MS-RMPR 2.2.9.1", "What is issued has the elements of genuine documents of its kind, in their order.")
 def test_our_slc_has_the_skeleton_of_a_genuine_issuing_certificate(mode1: Hierarchy) -> None:
     """Beyond the Enrollment Service's it has the server's address and two levels, as in a genuine RAC's ISSUER."""
     ours = skeleton(mode1.slc)
@@ -162,6 +165,7 @@ def test_our_slc_has_the_skeleton_of_a_genuine_issuing_certificate(mode1: Hierar
     assert inside.group(1) in skeleton(mode1.slc)
 
 
+@conforms("MS-RMPR 2.2.9.1", "What is issued has the elements of genuine documents of its kind, in their order.")
 def test_our_use_licence_has_the_skeleton_of_the_genuine_one(mode1: Hierarchy) -> None:
     """Up to the rights granted, POLICYLIST and application data, which the genuine example has not."""
     ours, theirs = skeleton(mode1.ul), skeleton(genuine("mode1-ul"))

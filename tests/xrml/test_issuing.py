@@ -8,6 +8,7 @@ from rmsserver.xrml.errors import ChainError, WrongKindError, XrmlSyntaxError
 from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind, server_object_xml
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.spc import SecurityProcessorCertificate
+from tests.conformance import conforms
 from tests.xrml.hierarchy import ISSUANCE, NOW, Hierarchy, guid
 
 
@@ -45,12 +46,16 @@ def test_the_issuer_of_what_it_issues_is_the_inside_of_its_principal(hierarchy: 
         ("</RIGHT>", '</RIGHT><RIGHT name="ISSUE"></RIGHT>', XrmlSyntaxError),
     ],
 )
+@conforms("MS-RMPR 2.2.9.3.1", "The type is that of the table, and certificates of other types are refused.")
+@conforms("MS-RMPR 2.2.9.3.3", "The principal's type is that of the table, and other types are refused.")
 def test_another_structure_is_refused(mode1: Hierarchy, old: str, new: str, error: type[Exception]) -> None:
     """Where the signature covers it as well."""
     with pytest.raises(error):
         IssuingCertificate.read(mode1.respelled("slc", old, new, count=-1))
 
 
+@conforms("MS-RMPR 2.2.9.3.2", "The issuer's GUID is that of its own certificate, and another one is refused.")
+@conforms("MS-RMPR 2.2.9.4.2", "The issuer's GUID is that of its certificate's principal, and another one is refused.")
 def test_the_parent_is_the_one_named(mode1: Hierarchy) -> None:
     """By key and by ID; the ID in any case and with or without braces."""
     slc = IssuingCertificate.read(mode1.slc)
@@ -64,6 +69,8 @@ def test_the_parent_is_the_one_named(mode1: Hierarchy) -> None:
         IssuingCertificate.read(mode1.ca).issued(RightsAccountCertificate.read(mode1.rac))
 
 
+@conforms("MS-RMPR 2.2.9.3.2", "The issuer's type counts with its letter case.")
+@conforms("MS-RMPR 2.2.9.3.3", "The principal's type is that of the table, and other types are refused.")
 def test_types_of_issuers_have_their_letter_case(mode1: Hierarchy) -> None:
     """2.2.9.3.2; what an SPC says of its issuer's type is ignored (3.3.4.1)."""
     ca, issuer = IssuingCertificate.read(mode1.ca), IssuingCertificate.read(mode1.spc_issuer)

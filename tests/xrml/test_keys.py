@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from rmsserver.xrml.errors import SignatureError, UnsupportedCryptographyError, XrmlError, XrmlSyntaxError
 from rmsserver.xrml.keys import EXPONENT, CryptoMode, KeyId, PrivateKey, PublicKey, decode_base64
+from tests.conformance import conforms
 from tests.xrml.hierarchy import Hierarchy
 
 
@@ -41,6 +42,10 @@ def test_key_ids_tell_keys_apart(mode1: Hierarchy) -> None:
     assert len(repr(one.id)) < 32
 
 
+@conforms(
+    "MS-RMPR 2.2.9.1.6",
+    "The key's length stands in bits, and other lengths than those of RSA keys in use are refused.",
+)
 @pytest.mark.parametrize("bits", [512, 768, 1016, 1032, 1536, 8192])
 def test_C8_other_lengths_are_refused(bits: int) -> None:
     """512 bits and what is not of the protocol."""
@@ -49,6 +54,7 @@ def test_C8_other_lengths_are_refused(bits: int) -> None:
         PublicKey.from_wire(little_endian(modulus, bits), str(bits), "65537")
 
 
+@conforms("MS-RMPR 2.2.9.1.6", "The modulus is that of the RSA key, and what cannot be a modulus is refused.")
 @pytest.mark.parametrize("modulus", [0, 1, (1 << 1023) | 2, (1 << 1022) | 1, 1 << 1023])
 def test_C8_even_or_short_moduli_are_refused(modulus: int) -> None:
     """Also with a leading zero byte or bit."""
@@ -181,6 +187,7 @@ def test_C5_lax_padding_is_refused(hierarchy: Hierarchy, flaw: str) -> None:
         key.public.verify(_raw(key, block), DATA, mode)
 
 
+@conforms("MS-RMPR 2.2.9.1.12", "A signature of another length than the issuer's public key is refused.")
 def test_C5_a_signature_of_another_length_is_refused(hierarchy: Hierarchy) -> None:
     """A byte more or less, a leading zero, nothing, and the value plus the modulus."""
     key, mode = hierarchy.keys.slc, hierarchy.mode

@@ -9,6 +9,7 @@ from rmsserver.xrml.errors import SealError, WrongKindError, XrmlSyntaxError
 from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.license import PublishingLicense, sign_publishing_license
 from rmsserver.xrml.values import TimeRange
+from tests.conformance import conforms
 from tests.xrml.hierarchy import AUTHOR, NOW, STAND_IN, YEAR, Hierarchy, body_of, guid
 
 
@@ -124,6 +125,14 @@ def test_L1_foreign_bits_open_under_no_other_principal(mode1: Hierarchy) -> None
 def test_another_structure_is_refused(mode1: Hierarchy, old: str, new: str) -> None:
     with pytest.raises(XrmlSyntaxError):
         PublishingLicense.read(mode1.respelled("pl", old, new))
+
+
+@conforms("MS-RMPR 2.2.9.1.11", "A publishing licence has enabling bits in its principal, and one without is refused.")
+def test_a_licence_without_enabling_bits_is_refused(mode1: Hierarchy) -> None:
+    """Though the rest is genuinely signed."""
+    bits = mode1.pl[mode1.pl.index("<ENABLINGBITS") : mode1.pl.index("</ENABLINGBITS>") + len("</ENABLINGBITS>")]
+    with pytest.raises(XrmlSyntaxError):
+        PublishingLicense.read(mode1.respelled("pl", bits, ""))
 
 
 def test_a_principal_that_is_no_server_is_refused(mode1: Hierarchy) -> None:
