@@ -229,6 +229,7 @@ def test_XW10_sizes_that_do_not_agree_are_refused(hierarchy: Hierarchy, kind: st
 @conforms("MS-RMPR 2.2.9.1.6", "The exponent is 65537, and other exponents are refused.")
 @every_kind
 @pytest.mark.parametrize("exponent", ["3", "1", "0", "65536", "065537", "-65537", " 65537", "65537.0", "6" * 5000, ""])
+@conforms("MS-RMPR 2.2.9.4.2", "The exponent is 65537, and another one is refused.")
 def test_C5_another_exponent_is_refused(hierarchy: Hierarchy, kind: str, exponent: str) -> None:
     """65537 to the letter."""
     refused(kind, hierarchy.respelled(kind, ">65537<", f">{exponent}<"))

@@ -55,7 +55,6 @@ def test_another_structure_is_refused(mode1: Hierarchy, old: str, new: str, erro
 
 
 @conforms("MS-RMPR 2.2.9.3.2", "The issuer's GUID is that of its own certificate, and another one is refused.")
-@conforms("MS-RMPR 2.2.9.4.2", "The issuer's GUID is that of its certificate's principal, and another one is refused.")
 def test_the_parent_is_the_one_named(mode1: Hierarchy) -> None:
     """By key and by ID; the ID in any case and with or without braces."""
     slc = IssuingCertificate.read(mode1.slc)
@@ -81,6 +80,21 @@ def test_types_of_issuers_have_their_letter_case(mode1: Hierarchy) -> None:
         IssuingCertificate.read(mode1.respelled("slc", "MS-DRM-Server", "ms-drm-server"))
     ignored = mode1.respelled("spc", '<ISSUER><OBJECT type="MS-DRM-Desktop', '<ISSUER><OBJECT type="ms-DRM-Desktop')
     issuer.issued(SecurityProcessorCertificate.read(ignored))
+
+
+@conforms("MS-RMPR 2.2.9.4.2", "The issuer's GUID is that of its certificate's principal, and another one is refused.")
+@conforms("MS-RMPR 2.2.9.4.2", "ISSUER has the key of the SPC issuer, and another key is refused.")
+def test_a_machine_names_guid_and_key_of_its_issuer(mode1: Hierarchy) -> None:
+    """Each of them alone is not enough, though the issuer signed."""
+    issuer = IssuingCertificate.read(mode1.spc_issuer)
+    issuer.issued(SecurityProcessorCertificate.read(mode1.spc))
+    keys = mode1.keys
+    for old, new in (
+        (guid("spc issuer").braced, guid("another issuer").braced),
+        (keys.spc_issuer.public.modulus_base64, keys.slc.public.modulus_base64),
+    ):
+        with pytest.raises(ChainError):
+            issuer.issued(SecurityProcessorCertificate.read(mode1.respelled("spc", old, new)))
 
 
 def test_N4_names_are_escaped() -> None:
