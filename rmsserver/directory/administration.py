@@ -101,7 +101,13 @@ class DirectoryAdministration:
         return [member for sid in sids if (member := self.rows.by_sid(sid) or self.rows.group_by_sid(sid))]
 
     def add_member(self, group: str, member: str) -> None:
-        self.rows.add_member(self.group(group).sid, self._member_sid(member))
+        """Groups may hold each other in a circle, which is harmless; a group in itself can only be a slip."""
+        found, sid = self.group(group), self._member_sid(member)
+        if sid == found.sid:
+            raise OperatorError(
+                f"{found.email} cannot be a member of itself, which would give nobody anything: name a user or another group"
+            )
+        self.rows.add_member(found.sid, sid)
 
     def remove_member(self, group: str, member: str) -> None:
         self.rows.remove_member(self.group(group).sid, self._member_sid(member))
