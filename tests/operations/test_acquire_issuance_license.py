@@ -194,6 +194,7 @@ def test_L3_audit_has_signer_and_owner(desk: Desk) -> None:
     assert desk.facts["signer"][0].startswith("server: ")
 
 
+@conforms("MS-RMPR 2.2.9.8.1", "Names and descriptions of a template stay in the licence as the server wrote them.")
 def test_official_template_is_signed_as_it_stands(desk: Desk) -> None:
     template = desk.cluster.template("Secret", VIEW)
     signed = desk.sign(desk.cluster.publish(None, rights_data=template.text))

@@ -166,6 +166,7 @@ def test_policies_are_the_union(desk: Desk) -> None:
     }
 
 
+@conforms("MS-RMPR 2.2.9.9.8", "The author's policies come as they stand.")
 def test_a_policy_comes_as_it_stands(desk: Desk) -> None:
     """2.2.9.9.8: with whatever else is in it; the same one in the clear and in the rights data once."""
     author = desk.cluster.author()

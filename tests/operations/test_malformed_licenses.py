@@ -244,6 +244,15 @@ def test_rights_data_of_the_right_form_is_served(desk: Desk) -> None:
         assert right.conditions == TimeConditions(TimeRange(NOW - DAY, NOW + 9 * DAY), expected)
 
 
+@conforms("MS-RMPR 2.2.9.8.5.1", "The owner has her right whatever the type of her ID.")
+@pytest.mark.parametrize("id_type", ["Windows", "Federation", "Passport", "Unspecified", ""])
+def test_owner_is_an_address(desk: Desk, id_type: str) -> None:
+    data = change('(?<=<OWNER><OBJECT>)<ID type="[^"]*" />', f'<ID type="{id_type}" />', rights_data())
+    published = desk.cluster.publish(desk.cluster.author(), rights_data=data)
+    assert desk.ask(published, AUTHOR).rights == (OWNER_RIGHT,)
+    assert desk.ask(desk.sign(desk.cluster.publish(None, rights_data=data)), AUTHOR).rights == (OWNER_RIGHT,)
+
+
 @conforms("MS-RMPR 2.2.9.8.5", "Rights data that grants nothing gives nobody but the owner a licence.")
 @conforms("MS-RMPR 2.2.9.8.5.3", "Rights data that grants nothing gives nobody but the owner a licence.")
 def test_rights_data_that_grants_nothing(desk: Desk) -> None:

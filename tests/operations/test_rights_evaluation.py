@@ -120,6 +120,9 @@ def test_look_alike_address_is_another_address() -> None:
 
 
 @conforms("MS-RMPR 3.4.4.1", "Groups of any depth, aliases and former SIDs count for their account.")
+@conforms("MS-RMPR 2.2.9.8.5.3", "Identities of the types Unspecified, Windows and Internal have their rights.")
+@conforms("MS-RMPR 2.2.9.8.5.3", "A Windows identity is found by its SID.")
+@conforms("MS-RMPR 2.2.9.8.5.3", "An identity is found by its address in NAME.")
 @pytest.mark.parametrize(
     "named",
     [
@@ -144,17 +147,20 @@ def test_grant_reaches_the_reader(mode_2: Cluster, named: Grantee) -> None:
     assert names(evaluate(mode_2, [Right.of("PRINT", named)], directory=directory)) == ["PRINT"]
 
 
+@conforms("MS-RMPR 2.2.9.8.5.3", "Internal means Owner or Anyone, and nobody else.")
+@conforms("MS-RMPR 2.2.9.8.5.3", "A grant without SID and address is nobody's.")
 @pytest.mark.parametrize(
     "named",
     [
         grantee("outsider@example.com"),
         grantee(""),
+        Grantee("Windows", "", ""),
         grantee("nobody@example.com"),
         THE_OWNER,
         Grantee("Internal", "Everybody", READER),
         Grantee("Passport", "S-1-5-21-1004336348-1177238915-682003330-1106", ""),
     ],
-    ids=["other", "nameless", "unknown", "owner", "unknown internal", "other kind of ID"],
+    ids=["other", "nameless", "nameless and without SID", "unknown", "owner", "unknown internal", "other kind of ID"],
 )
 def test_grant_to_others_does_not(mode_2: Cluster, named: Grantee) -> None:
     assert evaluate(mode_2, [Right.of("VIEW", named)]) == ()

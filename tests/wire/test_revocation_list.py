@@ -13,6 +13,7 @@ from rmsserver.operations.revocation_list import own_revocation_point
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.revocation import Revocation, RevocationList, RevokedBy
 from tests.cluster import NOW, make_cluster, server_hierarchy
+from tests.conformance import conforms
 from tests.http_server import request
 from tests.wire.real_server import RealServer
 
@@ -40,6 +41,8 @@ def fetched(server: RealServer, path: str) -> RevocationList:
     return RevocationList.read(answer.body.decode())
 
 
+@conforms("MS-RMPR 2.2.9.7.9", "The cluster's revocation list is a signed document with a REVOCATIONLIST.")
+@conforms("MS-RMPR 2.2.9.9.10", "The list at the URL that licences name is signed and holds a REVOCATIONLIST.")
 def test_everybody_gets_the_list_signed_as_licences_say(server: RealServer) -> None:
     """Key, ID and URL of its ISSUER are those of the revocation point; no sign-on."""
     found = fetched(server, target(server))

@@ -11,6 +11,7 @@ from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.rights import ApplicationData, Policy, TimeConditions
 from rmsserver.xrml.use_license import UseLicense, UseRight, write_use_license
 from rmsserver.xrml.values import VersionSpan
+from tests.conformance import conforms
 from tests.xrml.hierarchy import NOW, STAND_IN, YEAR, Hierarchy, guid
 
 
@@ -116,6 +117,7 @@ def test_an_excluded_system_is_a_condition(mode1: Hierarchy) -> None:
     assert condition.text == "5.1.0.0-6.0.0.0"
 
 
+@conforms("MS-RMPR 2.2.9.9.6", "A use licence without a right is not issued.")
 def test_a_licence_without_rights_is_not_written(mode1: Hierarchy) -> None:
     with pytest.raises(XrmlSyntaxError):
         written(mode1, [])

@@ -67,7 +67,6 @@ def test_parts(cluster: Cluster) -> None:
 
 
 @conforms("MS-RMPR 2.2.9.10", "ISSUEDTIME is the time of issue in UTC.")
-@conforms("MS-RMPR 2.2.9.8", "ISSUEDTIME of a template is when it was made.")
 def test_issued_time(mode_2: Cluster) -> None:
     assert text_at(body(create(mode_2)), "ISSUEDTIME") == "2026-06-01T12:00"
 
@@ -97,6 +96,13 @@ def test_descriptor(mode_2: Cluster) -> None:
 @conforms("MS-RMPR 2.2.9.10.2", "The exponent of the issuer's key is 65537.")
 @conforms("MS-RMPR 2.2.9.10.2", "The size of the issuer's key stands in bits.")
 @conforms("MS-RMPR 2.2.9.10.2", "The modulus is that of the issuer's key.")
+@conforms("MS-RMPR 2.2.9.8.2", "Object and key of a template's issuer are those of the SLC's principal.")
+@conforms("MS-RMPR 2.2.9.8.2", "ISSUER of a template has an object and a public key.")
+@conforms("MS-RMPR 2.2.9.8.2", "The object is the one in the SLC's principal, to the letter.")
+@conforms("MS-RMPR 2.2.9.8.2", "ISSUER of a template has the SLC's public key.")
+@conforms("MS-RMPR 2.2.9.8.2", "The exponent of the issuer's key is 65537.")
+@conforms("MS-RMPR 2.2.9.8.2", "The size of the issuer's key stands in bits.")
+@conforms("MS-RMPR 2.2.9.8.2", "The modulus is that of the issuer's key.")
 def test_issuer(cluster: Cluster) -> None:
     slc = cluster.state.licensor
     identity = text_at(etree.fromstring(slc.certificate.text), "BODY/ISSUEDPRINCIPALS/PRINCIPAL/OBJECT/ID")
