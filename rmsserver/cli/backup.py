@@ -10,7 +10,7 @@ import click
 
 from rmsserver.backup import make_backup, restore_backup
 from rmsserver.cli.changes import Change, alert, note
-from rmsserver.cli.cluster import new_passphrase, passphrase_settings
+from rmsserver.cli.new_cluster import new_passphrase, passphrase_settings
 from rmsserver.cli.opening import home_option, open_home, secret_from
 from rmsserver.cli.program import example
 

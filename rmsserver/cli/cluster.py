@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from rmsserver.cli.changes import Change, alert, note
-from rmsserver.cli.opening import configuration, home_option, open_home, prompt_passphrase
+from rmsserver.cli.new_cluster import check_new, new_cluster_options, new_settings, read_new_cluster
+from rmsserver.cli.opening import configuration, home_option, open_home
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.cli.root_cluster import read_root, root_options
 from rmsserver.client.bundle import ClientBundle
-from rmsserver.config import FILE_NAME, PASSPHRASE_VARIABLE
 from rmsserver.enrolled_home import create_enrolled_home, root_fingerprint
 from rmsserver.errors import OperatorError
-from rmsserver.home import NewCluster, create_home, default_directory_name
-from rmsserver.stores.configuration_keys import url
-from rmsserver.xrml.keys import CryptoMode
+from rmsserver.home import create_home
+from rmsserver.state import ServerState
 
 
 @click.command(cls=Change)
 @home_option
-@click.option("--base-url", required=True, help="The cluster's URL, for example https://rms.example.com/_wmcs.")
-@click.option("--extranet-url", help="The URL under which it is reached from outside, where it is.")
-@click.option(
-    "--crypto-mode", type=click.Choice(["1", "2"]), default="2", show_default=True, help="1: RSA-1024 and SHA-1."
-)
-@click.option("--name", help="A friendly name, written into the server's certificate.")
-@click.option("--directory-name", help="First part of account names, as in EXAMPLE\\user. Default: from the URL.")
-@click.option(
-    "--passphrase-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Read the passphrase from this file from now on; a file that is not there is made, with a random one.",
-)
+@new_cluster_options
 @root_options
 @json_option
 @example(
@@ -61,98 +46,33 @@ def init(
     The private keys are wrapped under a passphrase: from --passphrase-file, the variable RMSSERVER_PASSPHRASE, or asked
     for.
     """
-    base, extranet = _url("--base-url", base_url), _url("--extranet-url", extranet_url) if extranet_url else None
-    if (home / FILE_NAME).exists() or (home / "certificates").exists():
-        raise OperatorError(f"there is a cluster in {home} already: name another --home")
-    configuration(home)
+    new = read_new_cluster(base_url, extranet_url, crypto_mode, name, directory_name)
+    check_new(home)
     root = read_root(**root_settings)
-    source, passphrase = new_passphrase(passphrase_file)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    settings = _settings(source, passphrase_file, base)
-    new = NewCluster(base, extranet, CryptoMode(int(crypto_mode)), name, directory_name or default_directory_name(base))
     say = (lambda _line: None) if as_json else (lambda line: click.echo(f"{line} ..."))
-    (home / FILE_NAME).write_text(settings, "utf-8")
-    try:
+    with new_settings(home, new.base_url, passphrase_file) as passphrase:
         if root is None:
             state = create_home(configuration(home), new, passphrase, say)
         else:
             state = create_enrolled_home(configuration(home), new, root, passphrase, say)
-    except BaseException:
-        (home / FILE_NAME).unlink()
-        raise
+    report_new(state, home, as_json=as_json)
+
+
+def report_new(state: ServerState, home: Path, *, as_json: bool) -> None:
+    """What an operator wants to know of a cluster that was just made."""
     slc = state.licensor.certificate
     fingerprint = root_fingerprint(state.licensor.chain)
     note("id", slc.principal.object.id)
     note("root_fingerprint", fingerprint)
     if as_json:
-        found = {"home": str(home), "base_url": base, "crypto_mode": int(crypto_mode), "slc": slc.principal.object.id}
-        print_json({**found, "root_fingerprint": fingerprint})
+        found = {"home": str(home), "base_url": state.base_url, "crypto_mode": int(state.cryptographic_mode)}
+        print_json({**found, "slc": slc.principal.object.id, "root_fingerprint": fingerprint})
         return
-    click.echo(f"The cluster is in {home}: {slc.principal.object.name or base}, mode {crypto_mode}.")
+    name = slc.principal.object.name or state.base_url
+    click.echo(f"The cluster is in {home}: {name}, mode {int(state.cryptographic_mode)}.")
     click.echo(f"Root key fingerprint: {fingerprint}")
     click.echo(f"Next: rmsserver user add NAME --home {home} --email NAME@example.com")
     click.echo(f"Then: rmsserver serve --home {home}")
-
-
-def _url(option: str, text: str) -> str:
-    try:
-        return url(text)
-    except ValueError as error:
-        raise OperatorError(f"{option}: {error}") from None
-
-
-def new_passphrase(path: Path | None) -> tuple[str, str]:
-    """(source for the configuration file, passphrase)."""
-    if path is not None:
-        if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(secrets.token_urlsafe(32) + "\n")
-        lines = path.read_text("utf-8").splitlines()
-        if not lines or len(lines[0]) < 8:
-            raise OperatorError(f"{path}: the passphrase needs at least 8 characters in the first line")
-        return "file", lines[0]
-    if os.environ.get(PASSPHRASE_VARIABLE):
-        return "environment", os.environ[PASSPHRASE_VARIABLE]
-    passphrase = prompt_passphrase(confirm=True)
-    if len(passphrase) < 8:
-        raise OperatorError("the passphrase needs at least 8 characters: run init again")
-    return "prompt", passphrase
-
-
-def _settings(source: str, passphrase_file: Path | None, base_url: str) -> str:
-    lines = [
-        "# One server process of this cluster. Every key: docs/operator-guide.md. What all servers share: rmsserver config.",
-        passphrase_settings(source, passphrase_file).rstrip(),
-    ]
-    if _is_loopback(urlsplit(base_url).hostname or ""):
-        lines += [
-            "",
-            "[sign_on]",
-            "# The URL is on this machine alone: passwords need no TLS.",
-            'basic = "secure-or-loopback"',
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def passphrase_settings(source: str, passphrase_file: Path | None) -> str:
-    """The lines of rmsserver.toml that say where the passphrase comes from."""
-    lines = [f'passphrase_source = "{source}"\n']
-    if passphrase_file is not None:
-        lines.append(f"passphrase_file = {_toml_string(str(passphrase_file.absolute()))}\n")
-    return "".join(lines)
-
-
-def _toml_string(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @click.group()
