@@ -6,7 +6,7 @@ With home.py and server.py the only code that opens stores.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rmsserver.config import Config
@@ -20,7 +20,8 @@ from rmsserver.ports import PortUnavailable
 from rmsserver.state import ServerState
 from rmsserver.stores.memory import system_randomness
 from rmsserver.xrml.issuing import IssuingCertificate
-from rmsserver.xrml.keys import CryptoMode, PrivateKey
+from rmsserver.xrml.keys import CryptoMode, PrivateKey, PublicKey
+from rmsserver.xrml.values import Guid
 
 _HIERARCHY = ("root", "ca", "machine_intermediate", "machine_authority", "machine_issuer")
 
@@ -33,6 +34,8 @@ class RootCluster:
     peer: HttpPeer = field(repr=False)
     fingerprint: str | None = None
     licensing_only: bool = True
+    revocation_authorities: tuple[PublicKey, ...] = ()
+    """Who else may revoke the new certificate; not for a licensing-only cluster."""
 
 
 def create_enrolled_home(
@@ -52,19 +55,43 @@ def create_enrolled_home(
     keys = {"licensor": PrivateKey.generate(new.mode.rsa_bits)}
     progress(f"enrolling at {root.url}")
     chain = _enroll(new, root, keys["licensor"])
-    machine_chain: tuple[str, ...] = ()
     if not root.licensing_only:
-        made = ClusterKeys.make(new.mode, PrivateKey.generate)
-        machine_chain = create_documents(new, made).machine_chain
-        # The own root stands above machines alone; what would sign servers under it is not kept.
-        keys |= {role: getattr(made, role) for role in _HIERARCHY}
+        return create_certified_home(config, new, chain, keys["licensor"], passphrase, progress)
     config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     progress("making the database")
     configuration = make_database(config, new)
-    if root.licensing_only:
-        configuration.set("rootUrl", root.url)
+    configuration.set("rootUrl", root.url)
+    progress("writing the certificates")
+    return create_store(config, configuration, passphrase, chain, (), keys)
+
+
+def create_certified_home(
+    config: Config,
+    new: NewCluster,
+    chain: Sequence[str],
+    key: PrivateKey,
+    passphrase: str,
+    progress: Callable[[str], None] = lambda _line: None,
+) -> ServerState:
+    """A cluster of its own whose certificate another one issued. `chain` has been verified. Raises OperatorError."""
+    made = ClusterKeys.make(new.mode, PrivateKey.generate)
+    machine_chain = create_documents(new, made).machine_chain
+    # The own root stands above machines alone; what would sign servers under it is not kept.
+    keys = {"licensor": key} | {role: getattr(made, role) for role in _HIERARCHY}
+    config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    progress("making the database")
+    configuration = make_database(config, new)
     progress("writing the certificates")
     return create_store(config, configuration, passphrase, chain, machine_chain, keys)
+
+
+def make_applicant(
+    new: NewCluster, key: PublicKey, guid: Guid, revocation_authorities: tuple[PublicKey, ...] = ()
+) -> Applicant:
+    """What a new cluster tells of itself (3.6.4.1)."""
+    fields = ServerState.__dataclass_fields__
+    sku, version = str(fields["sku"].default), str(fields["server_version"].default)
+    return Applicant(key, guid, sku, version, new.name or "", new.base_url, revocation_authorities)
 
 
 def root_fingerprint(chain: tuple[str, ...]) -> str:
@@ -74,9 +101,7 @@ def root_fingerprint(chain: tuple[str, ...]) -> str:
 
 def _enroll(new: NewCluster, root: RootCluster, key: PrivateKey) -> tuple[str, ...]:
     guid = system_randomness().guid()
-    fields = ServerState.__dataclass_fields__
-    sku, version = str(fields["sku"].default), str(fields["server_version"].default)
-    applicant = Applicant(key.public, guid, sku, version, new.name or "", new.base_url)
+    applicant = make_applicant(new, key.public, guid, root.revocation_authorities)
     try:
         chain = (sub_enroll if root.licensing_only else enroll)(root.peer, root.url, applicant)
     except PortUnavailable as error:

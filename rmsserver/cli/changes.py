@@ -57,12 +57,12 @@ class Change(click.Command):
 def note(key: str, *values: object) -> None:
     """Facts for the record of the command that runs, beside its words: ids, GUIDs, fingerprints. Never a secret."""
     for value in values:
-        _trail().note(key, str(value))
+        command_trail().note(key, str(value))
 
 
 def alert(what: str) -> None:
     """For what other administrators should look at (`rmsserver audit --alerts`)."""
-    _trail().alert(what)
+    command_trail().alert(what)
 
 
 def unchanged() -> None:
@@ -78,7 +78,8 @@ def operator() -> str:
         return f"operator {os.getuid()}"
 
 
-def _trail() -> AuditTrail:
+def command_trail() -> AuditTrail:
+    """Of the command that runs, for operations that write into one."""
     trail = click.get_current_context().meta[_TRAIL]
     assert isinstance(trail, AuditTrail)  # noqa: S101 - only commands of class Change have something to tell
     return trail

@@ -20,6 +20,7 @@ from rmsserver.cli.program import Program
         "template": "rmsserver.cli.templates:template",
         "exclusion": "rmsserver.cli.exclusions:exclusion",
         "revocation": "rmsserver.cli.revocations:revocation",
+        "enrollment": "rmsserver.cli.enrollment:enrollment",
         "endpoints": "rmsserver.cli.endpoints:endpoints",
         "scp": "rmsserver.cli.scp:scp",
         "doctor": "rmsserver.cli.doctor:doctor",

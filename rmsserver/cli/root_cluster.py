@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,16 +9,37 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_public_key,
+)
 
+from rmsserver.cli.new_cluster import is_loopback
+from rmsserver.cli.written_files import read_limited
 from rmsserver.config import read_secret
 from rmsserver.enrolled_home import RootCluster
 from rmsserver.errors import OperatorError
 from rmsserver.outbound.http import HttpPeer, PeerAccount
 from rmsserver.stores.configuration_keys import url
+from rmsserver.xrml.errors import XrmlError
+from rmsserver.xrml.files import decode_documents, split_documents
+from rmsserver.xrml.issuing import IssuingCertificate
+from rmsserver.xrml.keys import PublicKey
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_FINGERPRINT = re.compile(r"[0-9a-fA-F]{64}")
+FINGERPRINT = re.compile(r"[0-9a-fA-F]{64}")
 
+revocation_authority_option = click.option(
+    "--revocation-authority",
+    "revocation_authorities",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A file with the public key of somebody else than the issuer who may revoke the new certificate.",
+)
 _OPTIONS = (
     click.option(
         "--root", "root_url", metavar="URL", help="Enroll at this cluster instead of under a root of its own."
@@ -41,6 +61,7 @@ _OPTIONS = (
         help="With --root: PEM file of the authorities for its TLS certificate.",
     ),
     click.option("--root-fingerprint", help="With --root: the fingerprint of its root key, as its init showed it."),
+    revocation_authority_option,
 )
 
 
@@ -57,25 +78,60 @@ def read_root(
     root_password_file: Path | None,
     root_ca: Path | None,
     root_fingerprint: str | None,
+    revocation_authorities: tuple[Path, ...],
 ) -> RootCluster | None:
     """None where the new cluster has a root of its own. Asks for the password where no file has it. Raises OperatorError."""
     if root_url is None:
-        if licensing_only or root_user or root_password_file or root_ca or root_fingerprint:
-            raise OperatorError("--licensing-only and the --root-… options go with --root URL")
+        if licensing_only or root_user or root_password_file or root_ca or root_fingerprint or revocation_authorities:
+            raise OperatorError("--licensing-only, --revocation-authority and the --root-… options go with --root URL")
         return None
     if root_user is None:
         raise OperatorError("--root needs --root-user: an account that the root cluster lists for the endpoint")
-    if root_fingerprint is not None and not _FINGERPRINT.fullmatch(root_fingerprint):
+    if root_fingerprint is not None and not FINGERPRINT.fullmatch(root_fingerprint):
         raise OperatorError(
             "--root-fingerprint: 64 hexadecimal digits, as `rmsclient bootstrap` shows them at the root"
         )
+    if licensing_only and revocation_authorities:
+        raise OperatorError("--revocation-authority: the certificate of a licensing-only cluster has none")
+    authorities = read_authorities(revocation_authorities)
     base = _base_url(root_url, root_fingerprint)
     if root_password_file is not None:
         password = read_secret("--root-password-file", root_password_file)
     else:
         password = click.prompt(f"Password of {root_user}", hide_input=True, err=True)
     peer = HttpPeer(PeerAccount(root_user, password), root_ca)
-    return RootCluster(base, peer, root_fingerprint, licensing_only)
+    return RootCluster(base, peer, root_fingerprint, licensing_only, authorities)
+
+
+def read_authorities(paths: tuple[Path, ...]) -> tuple[PublicKey, ...]:
+    """The keys in these files: PEM or DER, or the certificate chain of a cluster. Raises OperatorError."""
+    return tuple(_authority(path) for path in paths)
+
+
+def _authority(path: Path) -> PublicKey:
+    data = read_limited(path)
+    try:
+        key = (
+            _pem_or_der(data)
+            or IssuingCertificate.read(split_documents(decode_documents(data))[0]).principal.public_key
+        )
+        key.check_strength()
+    except (XrmlError, IndexError):
+        raise OperatorError(
+            f"{path}: no RSA public key that can be used, nor the certificate of a cluster: name another file"
+        ) from None
+    return key
+
+
+def _pem_or_der(data: bytes) -> PublicKey | None:
+    load = load_pem_public_key if b"-----BEGIN" in data else load_der_public_key
+    try:
+        found = load(data)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    if not isinstance(found, RSAPublicKey):
+        return None
+    return PublicKey.from_pkcs1(found.public_bytes(Encoding.DER, PublicFormat.PKCS1))
 
 
 def _base_url(text: str, fingerprint: str | None) -> str:
@@ -85,13 +141,6 @@ def _base_url(text: str, fingerprint: str | None) -> str:
     except ValueError as error:
         raise OperatorError(f"--root: {error}") from None
     parts = urlsplit(base)
-    if parts.scheme == "http" and fingerprint is None and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and fingerprint is None and not is_loopback(parts.hostname or ""):
         raise OperatorError("--root has no TLS: use its https:// URL, or give --root-fingerprint")
     return base
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

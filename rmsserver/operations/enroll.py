@@ -1,12 +1,14 @@
 """Enroll ([MS-RMPR] 3.6): another cluster gets its certificate from the Enrollment Service of our hierarchy.
 
-What the public enrollment service once did for everybody, an administrator may do here for clusters of the own organisation.
+What the public enrollment service once did for everybody, an administrator may do here for clusters of the own organisation;
+for those without a connection by files (operations/admin/offline_enrollment.py).
 The certificate stands beside ours, not under it: neither cluster trusts the other for it (threat L9).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rmsserver.errors import Argument, ArgumentNull, ArgumentOutOfRange, UnauthorizedAccess
@@ -22,9 +24,10 @@ from rmsserver.operations.enrollee import (
 )
 from rmsserver.operations.preconditions import check_in_service
 from rmsserver.ports import Ports
-from rmsserver.state import Licensor, RequestContext, ServerState
+from rmsserver.state import AuditTrail, Licensor, RequestContext, ServerState
 from rmsserver.xrml.issuing import revocation_conditions_xml
 from rmsserver.xrml.keys import PublicKey
+from rmsserver.xrml.values import Guid
 
 STANDARD, CUSTOM = "StandardRevocation", "CustomRevocation"
 _AUTHORITIES = 10
@@ -53,20 +56,35 @@ def enroll(
     """Four certificates: the enrollee's SLC, Enrollment Service, Enrollment CA, CA (3.6.4.1.4.7).
 
     Raises ClusterDecommissioned, UnauthorizedAccess (switched off, or the Enrollment Service's key is not here),
-    ArgumentNull, Argument (revocation), ArgumentOutOfRange, UnspecifiedError, and what `read_enrollee_key` raises.
+    and what `enroll_server` raises.
     """
     check_in_service(state)
     service = state.enrollment_service
     if not state.enrollment_enabled or service is None:
         raise UnauthorizedAccess("enrollment is switched off, or the store has no Enrollment Service")
+    return enroll_server(request, service, caller.trail, state, ports.random.guid, now)
+
+
+def enroll_server(
+    request: EnrollRequest,
+    service: Licensor,
+    trail: AuditTrail,
+    state: ServerState,
+    guid: Callable[[], Guid],
+    now: dt.datetime,
+) -> tuple[str, ...]:
+    """The four certificates, signed by `service`, for whoever asks; an alert in `trail`.
+
+    Raises ArgumentNull, Argument (revocation), ArgumentOutOfRange, UnspecifiedError, and what `read_enrollee_key` raises.
+    """
     if request.key is None or request.information is None or request.revocation is None:
         raise ArgumentNull("key, information or revocation is missing")
     conditions = _conditions(request.revocation, service)
     enrollee = _enrollee(request.key, request.information, state)
-    caller.trail.note("enrollee", enrollee.guid)
-    caller.trail.note("enrollee_key", enrollee.key.id.hex())
-    chain = issue_licensor(enrollee, service, state, ports.random.guid, now, conditions=conditions)
-    caller.trail.alert(f"a cluster was enrolled: {enrollee.url or enrollee.guid}")
+    trail.note("enrollee", enrollee.guid)
+    trail.note("enrollee_key", enrollee.key.id.hex())
+    chain = issue_licensor(enrollee, service, state, guid, now, conditions=conditions)
+    trail.alert(f"a cluster was enrolled: {enrollee.url or enrollee.guid}")
     return chain
 
 

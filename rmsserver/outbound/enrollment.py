@@ -1,4 +1,8 @@
-"""Enrolling at another cluster: SubEnroll ([MS-RMPRS] 3.3) and Enroll ([MS-RMPR] 3.6), as the asking server."""
+"""Enrolling at another cluster: SubEnroll ([MS-RMPRS] 3.3) and Enroll ([MS-RMPR] 3.6), as the asking server.
+
+Where there is no way to the other cluster, the same request goes into a file (3.6.4.2); the answer's file is read by
+operations/admin/offline_enrollment.py.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +30,29 @@ class Applicant:
     version: str
     name: str
     url: str
+    revocation_authorities: tuple[PublicKey, ...] = ()
+    """Who else than the issuer may revoke the certificate; for Enroll alone."""
+
+    @property
+    def revocation(self) -> str:
+        """RevocationInformation: authorities go with CustomRevocation and with nothing else (3.6.4.1.4.3)."""
+        authorities = "".join(
+            f"<RevocationAuthorityInformation><aRevocationAuthorityPublicKey>{_encoded(key)}"
+            "</aRevocationAuthorityPublicKey></RevocationAuthorityInformation>"
+            for key in self.revocation_authorities
+        )
+        listed = f"<aRevocationAuthorities>{authorities}</aRevocationAuthorities>" if authorities else ""
+        kind = "CustomRevocation" if authorities else "StandardRevocation"
+        return f"<RevocationInformation><RevocationType>{kind}</RevocationType>{listed}</RevocationInformation>"
 
     @property
     def parameters(self) -> str:
-        key = base64.b64encode(self.key.pkcs1_der).decode()
+        """CertificatePublicKey and EnrolleeInformation, which SubEnroll and Enroll have in common."""
         fields = (("SKU", self.sku), ("Version", self.version), ("Name", self.name), ("URL", self.url))
         information = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in fields)
         # Without braces on the wire, with them in the certificate (rulings 32).
         return (
-            f"<CertificatePublicKey><aPublicKeyBytes>{key}</aPublicKeyBytes><Guid>{self.guid}</Guid></CertificatePublicKey>"
+            f"<CertificatePublicKey><aPublicKeyBytes>{_encoded(self.key)}</aPublicKeyBytes><Guid>{self.guid}</Guid></CertificatePublicKey>"
             f"<EnrolleeInformation>{information}</EnrolleeInformation>"
         )
 
@@ -49,8 +67,15 @@ def sub_enroll(peer: HttpPeer, root_url: str, applicant: Applicant) -> tuple[str
 def enroll(peer: HttpPeer, root_url: str, applicant: Applicant) -> tuple[str, ...]:
     """Ask another cluster's Enrollment Service for a certificate in its hierarchy, as `sub_enroll`."""
     url = root_url + "/enrollment/enrollservice.asmx"
-    parameters = (
-        "<oInput><AuthorizationInformation /><RevocationInformation><RevocationType>StandardRevocation</RevocationType>"
-        f"</RevocationInformation>{applicant.parameters}</oInput>"
-    )
+    parameters = f"<oInput><AuthorizationInformation />{applicant.revocation}{applicant.parameters}</oInput>"
     return tuple(soap.texts(soap.call(peer, url, ENROLLMENT, "Enroll", parameters, seconds=_SECONDS), "string"))
+
+
+def request_file(applicant: Applicant) -> bytes:
+    """The request of Enroll as the file of asynchronous enrollment: ASCII, one element (3.6.4.2.1.1)."""
+    text = f'<EnrollParameters xmlns="{ENROLLMENT}">{applicant.revocation}{applicant.parameters}</EnrollParameters>'
+    return f'<?xml version="1.0"?>\n{text}'.encode("ascii", "xmlcharrefreplace")
+
+
+def _encoded(key: PublicKey) -> str:
+    return base64.b64encode(key.pkcs1_der).decode()

@@ -57,6 +57,7 @@ READ_ONLY = {
     "tud list",
     "tpd list",
     "key list",
+    "enrollment request",
 }
 """Commands that change nothing of what the cluster trusts or gives."""
 PASSPHRASE, PASSWORD, NEW_PASSPHRASE = "CANARY passphrase", "CANARY password", "CANARY new passphrase"
@@ -197,8 +198,16 @@ STORY: list[tuple[str, ...]] = [
     ("key", "passphrase"),
 ]
 """What can be done to one cluster one after the other. In braces: what earlier commands made."""
-ELSEWHERE = {"init", "restore", "tpd adopt", "scp register", "scp remove"}
-"""Those that need a cluster of their own, or a domain."""
+ELSEWHERE = {
+    "init",
+    "restore",
+    "tpd adopt",
+    "scp register",
+    "scp remove",
+    "enrollment answer",
+    "enrollment complete",
+}
+"""Those that need a cluster of their own, or a domain. Enrollment: test_enrollment.py."""
 
 
 def test_every_change_is_tried() -> None:

@@ -71,7 +71,7 @@ def test_sub_enroll_answers_the_chain(server: RealServer) -> None:
 @conforms("MS-RMPR 3.6.4.1.4.7", "The fourth string is the certificate of the CA.")
 @conforms("MS-RMPR 3.6.4.1.4.8", "Each certificate is the text of a string element.")
 def test_enroll_answers_four_certificates(server: RealServer) -> None:
-    """Strings, which unescaped are signed text: the enrollee's, then those above our own, each the issuer of the one before."""
+    """Strings, which unescaped are signed text: the enrollee's, then those above ours, each the issuer of the one before."""
     answer = server.ask("Enroll", REQUESTS["Enroll"], person="boss")
     chain = strings(answer)
     slc, service, enrollment_ca, ca = (IssuingCertificate.read(text) for text in chain)
