@@ -16,6 +16,7 @@ import structlog
 
 from rmsserver.auth.policy import AccessPolicy, Demand, Rule
 from rmsserver.ports import Directory, PortUnavailable
+from rmsserver.xrml.values import fold
 
 _SID = re.compile(r"[Ss]-1-[0-9]+(-[0-9]+)+\Z")
 
@@ -44,7 +45,7 @@ def find_name(name: str, directory: Directory) -> FoundName:
     found = directory.by_login(name) or (directory.by_email(name) if "@" in name else None)
     if found is not None:
         return FoundName(name, found.account.sid)
-    return FoundName(name, group=name.casefold() if "@" in name and "\\" not in name else None)
+    return FoundName(name, group=fold(name) if "@" in name and "\\" not in name else None)
 
 
 class ListedNames:

@@ -12,6 +12,7 @@ from rmsserver.directory.credentials import EmbeddedCredentials, hash_password, 
 from rmsserver.directory.embedded import find_login
 from rmsserver.errors import OperatorError
 from rmsserver.ports import AccountRows, StoredAccount, StoredGroup, Wrapping
+from rmsserver.xrml.values import fold
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class DirectoryAdministration:
         found = None
         if can_be_looked_up(name):
             found = self.rows.by_sid(name.upper()) or find_login(self.rows, self.rows.name(), name)
-            found = found or self.rows.by_email(name.casefold())
+            found = found or self.rows.by_email(fold(name))
         if found is None:
             raise OperatorError(f"there is no user {name[:80]!r}: see `rmsserver user list`")
         return found
@@ -84,7 +85,7 @@ class DirectoryAdministration:
     def group(self, name: str) -> StoredGroup:
         found = None
         if can_be_looked_up(name):
-            found = self.rows.group_by_email(name.casefold()) or self.rows.group_by_sid(name.upper())
+            found = self.rows.group_by_email(fold(name)) or self.rows.group_by_sid(name.upper())
         if found is None:
             raise OperatorError(f"there is no group {name[:80]!r}: see `rmsserver group list`")
         return found
@@ -123,5 +124,5 @@ def _distinct(emails: Sequence[str]) -> tuple[str, ...]:
     """Checked addresses, each once, in order."""
     seen: dict[str, str] = {}
     for email in map(check_email, emails):
-        seen.setdefault(email.casefold(), email)
+        seen.setdefault(fold(email), email)
     return tuple(seen.values())

@@ -10,6 +10,7 @@ from rmsserver.directory.addresses import can_be_looked_up
 from rmsserver.directory.logins import LoginName
 from rmsserver.ports import AccountRows, DirectoryAccount, StoredAccount
 from rmsserver.state import DomainAccount
+from rmsserver.xrml.values import fold
 
 _MOST_ACCOUNTS = 5_000
 _MOST_GROUPS = 100
@@ -51,17 +52,17 @@ class EmbeddedDirectory:
         return self._account(find_login(self._rows, self._own_name, login))
 
     def by_email(self, email: str) -> DirectoryAccount | None:
-        return self._account(self._rows.by_email(email.casefold())) if can_be_looked_up(email) else None
+        return self._account(self._rows.by_email(fold(email))) if can_be_looked_up(email) else None
 
     def groups_of(self, sid: str, candidates: Iterable[str]) -> frozenset[str]:
-        names = {candidate.casefold() for candidate in candidates if can_be_looked_up(candidate)}
+        names = {fold(candidate) for candidate in candidates if can_be_looked_up(candidate)}
         if not names or not can_be_looked_up(sid):
             return frozenset()
         groups = self._all_groups(sid.upper())
         if groups is not None:
             return groups.intersection(names)
         stored = {name.upper() if name.startswith("s-1-") else name for name in names}
-        return frozenset(name.casefold() for name in self._rows.groups_among(sid.upper(), stored))
+        return frozenset(fold(name) for name in self._rows.groups_among(sid.upper(), stored))
 
     def directory_of(self, account: DomainAccount) -> str | None:
         return self._own_name if self.by_sid(account.sid) else None
@@ -90,7 +91,7 @@ class EmbeddedDirectory:
             groups = self._rows.groups_above(sid, _MOST_GROUPS)
             if groups is None:
                 return None
-            return frozenset(name for group in groups for name in (group.sid.casefold(), group.email))
+            return frozenset(name for group in groups for name in (fold(group.sid), group.email))
 
         return _remembered(self._current().groups, sid, look_up)
 
@@ -124,5 +125,5 @@ def find_login(rows: AccountRows, directory_name: str, login: str) -> StoredAcco
     if not can_be_looked_up(login):
         return None
     name = LoginName.parse(login)
-    found = rows.by_login(name.user.casefold()) if name.user and name.is_of(directory_name) else None
-    return found or (rows.by_email(login.casefold()) if name.realm else None)
+    found = rows.by_login(fold(name.user)) if name.user and name.is_of(directory_name) else None
+    return found or (rows.by_email(fold(login)) if name.realm else None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rmsserver.xrml.values import fold
+
 
 @dataclass(frozen=True)
 class LoginName:
@@ -28,4 +30,4 @@ class LoginName:
         """Whether the name, as spelled, can be one of that directory: no domain or realm, or exactly its
         own.
         """
-        return all(part.casefold() in ("", directory_name.casefold()) for part in (self.domain, self.realm))
+        return all(fold(part) in ("", fold(directory_name)) for part in (self.domain, self.realm))

@@ -9,6 +9,7 @@ from rmsserver.directory.ldap.entries import has_email
 from rmsserver.directory.ldap.filters import IN_CHAIN, IS_ACCOUNT, IS_GROUP, all_of, any_of, equals
 from rmsserver.directory.ldap.sids import sid_bytes
 from rmsserver.ports import AccountRows
+from rmsserver.xrml.values import fold
 
 if TYPE_CHECKING:
     from rmsserver.doctor.domain import Domain
@@ -51,7 +52,7 @@ def path_in_rows(rows: AccountRows, sid: str, email: str) -> Path | None:
     for group in groups:
         for member in rows.members(group):
             above.setdefault(member, []).append(group)
-    goal = rows.group_by_email(email.casefold())
+    goal = rows.group_by_email(fold(email))
     found = shortest_path(sid, goal.sid, lambda node: above.get(node, ())) if goal else None
     return tuple(groups[step] for step in found) if found else None
 

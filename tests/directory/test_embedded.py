@@ -86,6 +86,21 @@ class TestEmbeddedDirectory(DirectoryContract):
     """The contract on the embedded directory."""
 
 
+def test_a_look_alike_is_another_name(administration: DirectoryAdministration, rows: SqlAccounts) -> None:
+    """U+212A (Kelvin sign) is no k, a sharp s no double one: by login, by address, as a group."""
+    administration.add_user("kim", ["kim@example.com"])
+    group = administration.add_group("strasse@example.com")
+    administration.add_member(group.email, "kim")
+    directory = EmbeddedDirectory(rows)
+    found = directory.by_login("KIM")
+    assert found is not None
+    assert directory.by_email("Kim@example.com") == found
+    assert directory.groups_of(found.account.sid, ["STRASSE@example.com", "straße@example.com"]) == {group.email}
+    for name in ("\u212aim", "\u212aim@example.com"):
+        assert directory.by_login(name) is None
+        assert directory.by_email(name) is None
+
+
 def test_every_change_moves_the_generation(administration: DirectoryAdministration, rows: SqlAccounts) -> None:
     """Caches of refusals are keyed with the generation, so each change must move it, durably."""
     seen = [rows.generation()]

@@ -36,6 +36,15 @@ class TestMemoryDirectory(DirectoryContract):
     """The contract on the directory in memory."""
 
 
+def test_a_look_alike_is_another_name() -> None:
+    """U+212A (Kelvin sign) is no k."""
+    directory = MemoryDirectory()
+    found = directory.add_user("kim", "kim@example.com")
+    assert directory.by_email("KIM@example.com") == found
+    assert directory.by_email("\u212aim@example.com") is None
+    assert directory.by_login("\u212aim") is None
+
+
 def test_sid_history() -> None:
     """An account is found by a SID it had before."""
     directory = MemoryDirectory()

@@ -14,6 +14,7 @@ from rmsserver.errors import OperatorError
 from rmsserver.ports import StoredAccount, StoredGroup
 from rmsserver.stores.sql.database import Database
 from rmsserver.stores.sql.tables import account_emails, accounts, directory_state, group_members, groups
+from rmsserver.xrml.values import fold
 
 _FIRST_RID = 1104
 """Relative identifiers below 1000 are well known; domains start giving their own shortly above."""
@@ -108,12 +109,12 @@ class SqlAccounts:
             row = {
                 "sid": sid,
                 "login": login,
-                "login_folded": login.casefold(),
+                "login_folded": fold(login),
                 "enabled": True,
                 "ntlm": False,
                 "created": dt.datetime.now(dt.UTC),
             }
-            if connection.execute(select(accounts.c.sid).where(accounts.c.login_folded == login.casefold())).first():
+            if connection.execute(select(accounts.c.sid).where(accounts.c.login_folded == fold(login))).first():
                 raise OperatorError(f"the login name {login} is taken: choose another")
             connection.execute(insert(accounts), row)
             _put_emails(connection, sid, emails)
@@ -143,7 +144,7 @@ class SqlAccounts:
         with self._change("the e-mail address is taken") as connection:
             _refuse_taken(connection, email)
             group = StoredGroup(_new_sid(connection), email)
-            row = {"sid": group.sid, "email": email, "email_folded": email.casefold()}
+            row = {"sid": group.sid, "email": email, "email_folded": fold(email)}
             connection.execute(insert(groups), row)
         return group
 
@@ -245,13 +246,13 @@ def _new_sid(connection: Connection) -> str:
 def _put_emails(connection: Connection, sid: str, emails: Sequence[str]) -> None:
     for position, email in enumerate(emails):
         _refuse_taken(connection, email)
-        row = {"email_folded": email.casefold(), "sid": sid, "email": email, "position": position}
+        row = {"email_folded": fold(email), "sid": sid, "email": email, "position": position}
         connection.execute(insert(account_emails), row)
 
 
 def _refuse_taken(connection: Connection, email: str) -> None:
     """An address belongs to one user or one group."""
-    folded = email.casefold()
+    folded = fold(email)
     users = select(account_emails.c.sid).where(account_emails.c.email_folded == folded)
     if (
         connection.execute(users).first()

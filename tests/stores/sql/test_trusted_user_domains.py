@@ -115,6 +115,9 @@ def test_from_the_first_schema(tmp_path: Path) -> None:
         connection.execute(insert(configuration), {"key": "baseUrl", "value": "http://rms.example.com/_wmcs"})
         row = {"sid": "S-1-5-21-1-2-3-1104", "login": "a", "login_folded": "a", "enabled": True, "ntlm": False}
         connection.execute(insert(accounts), {**row, "created": IMPORTED})
+        # Before 0004 names were stored in Python's full case folding, in which a sharp s is two letters.
+        row |= {"sid": "S-1-5-21-1-2-3-1105", "login": "Groß", "login_folded": "gross"}
+        connection.execute(insert(accounts), {**row, "created": IMPORTED})
         assert "trusted_user_domains" not in inspect(connection).get_table_names()
     engine.dispose()
     migrated = open_database(f"sqlite:///{path}")
@@ -122,6 +125,7 @@ def test_from_the_first_schema(tmp_path: Path) -> None:
     assert kept.read().values == {"baseUrl": "http://rms.example.com/_wmcs"}
     kept.add_user_domain(ROW)
     with migrated.read() as connection:
-        assert connection.execute(text("SELECT sid FROM accounts")).scalars().all() == ["S-1-5-21-1-2-3-1104"]
+        logins = connection.execute(text("SELECT sid, login_folded FROM accounts ORDER BY sid")).all()
+        assert [tuple(row) for row in logins] == [("S-1-5-21-1-2-3-1104", "a"), ("S-1-5-21-1-2-3-1105", "groß")]
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
     migrated.close()
