@@ -92,10 +92,10 @@ class TemplateOptions:
         return tuple(dataclasses.replace(right, conditions=conditions) for right in rights)
 
     def _preconditions(self, old: TimeConditions, now: dt.datetime) -> TimeConditions:
-        return TimeConditions(
-            self._kept("until", old.span) if self.until is None else _span(self.until, now),
-            self.days or self._kept("days", old.days),
-        )
+        """An end date takes the place of a number of days, and the other way round: a template has one of them."""
+        if self.until is None and self.days is None:
+            return TimeConditions(self._kept("until", old.span), self._kept("days", old.days))
+        return TimeConditions(None if self.until is None else _span(self.until, now), self.days)
 
     def _application_data(self, old: tuple[ApplicationData, ...]) -> tuple[ApplicationData, ...]:
         flags = {_NO_CACHE: self.no_cache, _VIEWER: self.viewer}

@@ -175,6 +175,18 @@ def test_a_change_of_single_parts(home: Path) -> None:
     assert after.preconditions == before.preconditions
 
 
+def test_an_end_date_takes_the_place_of_days(home: Path) -> None:
+    """2.2.9.10.4.1: a template has one of the two."""
+    guid = add(home)
+    run(home, "edit", guid, "--until", "2999-01-01T00:00")
+    conditions = template(home, guid).preconditions
+    assert (conditions.days, conditions.span is None) == (None, False)
+    assert "--until or --days" in refused(home, "edit", guid, "--until", "2999-01-01T00:00", "--days", "3")
+    run(home, "edit", guid, "--days", "3")
+    conditions = template(home, guid).preconditions
+    assert (conditions.days, conditions.span) == (3, None)
+
+
 def test_a_change_takes_parts_away(home: Path) -> None:
     """--without, part by part; the author gets full control back."""
     parts = ("days", "license-days", "rights-request", "revocation", "data")
