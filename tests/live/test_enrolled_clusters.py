@@ -179,6 +179,27 @@ def test_a_cluster_of_its_own_beside_the_root(clusters: Clusters, tmp_path: Path
     assert mine.json["root_fingerprint"] == theirs.json["root_fingerprint"]
 
 
+def test_a_cluster_without_a_connection_to_the_root(clusters: Clusters, tmp_path: Path) -> None:
+    """3.6.4.2: the same by two files; while the root serves, and with its switch off for it. It serves its own people."""
+    alone, request, answer = ServedCluster(tmp_path / "alone", free_port()), tmp_path / "r.xml", tmp_path / "a.xml"
+    words = ("--base-url", alone.url, "--passphrase-file", str(tmp_path / "passphrase"), "-o", str(request), "--json")
+    asked = json.loads(alone.rmsserver("enrollment", "request", *words))
+    fingerprints = ("--fingerprint", asked["fingerprint"])
+    clusters.root.rmsserver("config", "set", "enrollmentEnabled", "false")
+    try:
+        clusters.root.rmsserver("enrollment", "answer", str(request), "-o", str(answer), *fingerprints)
+    finally:
+        clusters.root.rmsserver("config", "set", "enrollmentEnabled", "true")
+    theirs = clusters.root.rmsclient("other", "bootstrap", "--url", clusters.root.url, "--user", "reader", "--json")
+    expected = theirs.json["root_fingerprint"]
+    alone.rmsserver("enrollment", "complete", str(answer), "--root-fingerprint", expected)
+    alone.rmsserver("user", "add", "author", "--email", "author@example.com", "--ntlm")
+    with alone.serving():
+        mine = alone.rmsclient("author", "bootstrap", "--url", alone.url, "--user", "author", "--json")
+    assert mine.code == 0, mine.error
+    assert mine.json["root_fingerprint"] == expected
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
