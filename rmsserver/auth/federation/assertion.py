@@ -17,6 +17,7 @@ SAML = "urn:oasis:names:tc:SAML:1.0:assertion"
 CLAIMS = "http://schemas.xmlsoap.org/claims"
 IDENTITY_CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims"
 EMAIL_FORMAT = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+BEARER = "urn:oasis:names:tc:SAML:1.0:cm:bearer"
 VALUES_LIMIT = 200
 
 _EMAIL_NAMES = ((CLAIMS, "EmailAddress"), (IDENTITY_CLAIMS, "emailaddress"))
@@ -48,7 +49,7 @@ class Assertion:
             "1",
         ):
             raise TokenRefused("not a SAML 1.1 assertion")
-        conditions = _one(element, "Conditions")
+        conditions = _conditions(element)
         authentication, attributes = _statements(element)
         return cls(
             id=_get(element, "AssertionID"),
@@ -61,6 +62,15 @@ class Assertion:
             email=_email(authentication, attributes),
             proxy_addresses=_values(attributes, _PROXY_NAMES),
         )
+
+
+def _conditions(assertion: etree._Element) -> etree._Element:
+    """With conditions that are understood and no others, whose meaning nobody may guess ([SAMLCore] 2.3.2.1)."""
+    conditions = _one(assertion, "Conditions")
+    understood = {_saml("AudienceRestrictionCondition"), _saml("DoNotCacheCondition")}
+    if any(child.tag not in understood for child in conditions):
+        raise TokenRefused("a condition that is not understood")
+    return conditions
 
 
 def _statements(assertion: etree._Element) -> tuple[etree._Element, etree._Element | None]:
@@ -85,10 +95,19 @@ def _statements(assertion: etree._Element) -> tuple[etree._Element, etree._Eleme
 
 def _subject(statement: etree._Element) -> tuple[str | None, str | None]:
     """Format and text of the NameIdentifier; (None, None) without one (2.2.4.2.1.3)."""
-    identifiers = _one(statement, "Subject").findall(_saml("NameIdentifier"))
+    subject = _one(statement, "Subject")
+    _check_bearer(subject)
+    identifiers = subject.findall(_saml("NameIdentifier"))
     if len(identifiers) > 1 or any(name.get("NameQualifier") is not None for name in identifiers):
         raise TokenRefused("a subject of another form")
     return (identifiers[0].get("Format"), _text(identifiers[0])) if identifiers else (None, None)
+
+
+def _check_bearer(subject: etree._Element) -> None:
+    """Who brings a token proves nothing else here, so one that asks for more is not taken ([SAMLCore] 2.4.2.3)."""
+    for confirmation in subject.findall(_saml("SubjectConfirmation")):
+        if [_text(method) for method in confirmation.findall(_saml("ConfirmationMethod"))] != [BEARER]:
+            raise TokenRefused("the token is only for who proves more than having it")
 
 
 def _email(authentication: etree._Element, attributes: etree._Element | None) -> str:

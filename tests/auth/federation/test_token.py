@@ -389,11 +389,35 @@ def _add(name: str, child: str) -> Callable[[etree._Element], None]:
         (_add("Assertion", "AttributeStatement"), "more than one attribute statement"),
         (_add("Assertion", "AuthorizationDecisionStatement"), "may not stand in a token"),
         (_add("AuthenticationStatement", "SubjectLocality"), "authentication statement of another form"),
+        (_add("Conditions", "OnlyOnTuesdays"), "a condition that is not understood"),
+        (_add("Subject", "SubjectConfirmation"), "proves more than having it"),
     ],
 )
 def test_form(change: Callable[[etree._Element], None], reason: str) -> None:
     """[MS-MWBF] 2.2.4.2 to the letter: a well-signed assertion of another form is no token."""
     refused(PARTNER.token(change), reason)
+
+
+def _confirmed(*methods: str) -> str:
+    """A token whose subjects are confirmed by these methods, after a condition that every relying party understands."""
+
+    def change(assertion: etree._Element) -> None:
+        next(assertion.iter(f"{{{SAML}}}Conditions")).append(etree.Element(f"{{{SAML}}}DoNotCacheCondition"))
+        for subject in list(assertion.iter(f"{{{SAML}}}Subject")):
+            confirmation = etree.SubElement(subject, f"{{{SAML}}}SubjectConfirmation")
+            for method in methods:
+                etree.SubElement(
+                    confirmation, f"{{{SAML}}}ConfirmationMethod"
+                ).text = f"urn:oasis:names:tc:SAML:1.0:cm:{method}"
+
+    return PARTNER.token(change)
+
+
+def test_only_a_bearer_token_is_for_whoever_bears_it() -> None:
+    """[SAMLCore] 2.4.2.3: one that is confirmed by a key is of no use to who merely holds the token."""
+    assert take(_confirmed("bearer")).email == EMAIL
+    for methods in (("holder-of-key",), ("sender-vouches",), ("bearer", "holder-of-key")):
+        refused(_confirmed(*methods), "proves more than having it")
 
 
 def test_one_address() -> None:
