@@ -20,6 +20,7 @@ from rmsserver.errors import (
     UnsignedIssuanceLicenseNoMatchingIssuedPrincipal,
     UnspecifiedError,
 )
+from rmsserver.operations import blocked_users
 from rmsserver.operations.known_servers import KnownServers
 from rmsserver.operations.open_license import budget_name, open_content_key
 from rmsserver.operations.use_licenses import check_license_sizes
@@ -54,11 +55,12 @@ def acquire_content_key(
 ) -> AcquireContentKeyResult:
     """The content key of the first publishing licence of the first element; all others are ignored (3.2.4.1).
 
-    Raises ClusterNotDecommissioned, ArgumentNull, UnsignedIssuanceLicenseNoMatchingIssuedPrincipal, UnspecifiedError
-    (sizes; no licence, or one that does not hold or open).
+    Raises ClusterNotDecommissioned, UnauthorizedAccess (blocked), ArgumentNull,
+    UnsignedIssuanceLicenseNoMatchingIssuedPrincipal, UnspecifiedError (sizes; no licence, or one that does not hold or open).
     """
     if not state.decommissioned:
         raise ClusterNotDecommissioned
+    blocked_users.check_caller(caller, state, ports.directory)
     texts = request.items[0] if request.items else None
     if not texts or not any(texts):
         raise ArgumentNull("there is no publishing licence in the first element")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rmsserver.errors import Argument, ArgumentNull, ArgumentOutOfRange, UnauthorizedAccess
+from rmsserver.operations import blocked_users
 from rmsserver.operations.enrollee import (
     Enrollee,
     EnrolleeInformation,
@@ -55,13 +56,14 @@ def enroll(
 ) -> tuple[str, ...]:
     """Four certificates: the enrollee's SLC, Enrollment Service, Enrollment CA, CA (3.6.4.1.4.7).
 
-    Raises ClusterDecommissioned, UnauthorizedAccess (switched off, or the Enrollment Service's key is not here),
+    Raises ClusterDecommissioned, UnauthorizedAccess (switched off, the Enrollment Service's key is not here, or blocked),
     and what `enroll_server` raises.
     """
     check_in_service(state)
     service = state.enrollment_service
     if not state.enrollment_enabled or service is None:
         raise UnauthorizedAccess("enrollment is switched off, or the store has no Enrollment Service")
+    blocked_users.check_caller(caller, state, ports.directory)
     return enroll_server(request, service, caller.trail, state, ports.random.guid, now)
 
 

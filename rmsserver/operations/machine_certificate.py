@@ -17,6 +17,7 @@ from rmsserver.errors import (
     UnspecifiedError,
     UnsupportedCryptographicSet,
 )
+from rmsserver.operations import blocked_users
 from rmsserver.operations.preconditions import check_in_service, check_licensor
 from rmsserver.ports import Ports
 from rmsserver.state import Licensor, RequestContext, ServerState
@@ -57,6 +58,7 @@ def issue_machine_certificate(
     check_in_service(state)
     if not caller.is_authenticated:
         raise UnauthorizedAccess("the caller is not authenticated")
+    blocked_users.check_caller(caller, state, ports.directory)
     issuer, mode = _issuer(state, now), state.cryptographic_mode
     key = _machine_key(request.modulus, mode)
     _check_description(request, mode)

@@ -54,12 +54,13 @@ def precertify(
     """A RAC without FEDERATIONPRINCIPALS for one user, named by e-mail address, SID or both.
 
     Raises ClusterDecommissioned, ArgumentNull (nothing asked for, no user named), DrmsArgument (not exactly one request;
-    neither address nor SID, or not known), UnauthorizedAccess (two users; a disabled or blocked one; on a licensing-only
-    cluster), UnspecifiedError (own certificate not valid).
+    neither address nor SID, or not known), UnauthorizedAccess (two users; a disabled or blocked one; a blocked
+    caller; on a licensing-only cluster), UnspecifiedError (own certificate not valid).
     """
     check_in_service(state)
     if state.is_licensing_only:
         raise UnauthorizedAccess("accounts are certified at the root cluster")
+    blocked_users.check_caller(caller, state, ports.directory)
     account = _account(_only_item(request), ports.directory)
     subject = Subject.of(account)
     if subject is None:

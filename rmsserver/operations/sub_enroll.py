@@ -10,6 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from rmsserver.errors import Argument, ArgumentNull, UnauthorizedAccess
+from rmsserver.operations import blocked_users
 from rmsserver.operations.enrollee import (
     Enrollee,
     EnrolleeInformation,
@@ -35,12 +36,13 @@ def sub_enroll(
 ) -> tuple[str, ...]:
     """The enrollee's SLC, our SLC and the chain above.
 
-    Raises ClusterDecommissioned, UnauthorizedAccess (switched off; this cluster is a licensing-only one itself),
+    Raises ClusterDecommissioned, UnauthorizedAccess (switched off; this cluster is a licensing-only one itself; blocked),
     ArgumentNull, Argument, UnspecifiedError, and what `read_enrollee_key` raises.
     """
     check_in_service(state)
     if not state.sub_enrollment_enabled or state.is_licensing_only:
         raise UnauthorizedAccess("sub-enrollment is switched off, or not ours to do")
+    blocked_users.check_caller(caller, state, ports.directory)
     if request.key is None or request.information is None:
         raise ArgumentNull("the key or the information is missing")
     enrollee = _enrollee(request.key, request.information, state)

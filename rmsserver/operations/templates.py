@@ -7,6 +7,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from rmsserver.errors import ArgumentNull, InvalidOperation
+from rmsserver.operations import blocked_users
 from rmsserver.operations.preconditions import check_in_service
 from rmsserver.ports import Ports
 from rmsserver.state import RequestContext, ServerState
@@ -34,13 +35,17 @@ class TemplateInformation:
 
 
 def acquire_template_information(
-    caller: RequestContext,  # noqa: ARG001 - every operation has these arguments
+    caller: RequestContext,
     state: ServerState,
-    ports: Ports,  # noqa: ARG001
-    now: dt.datetime,  # noqa: ARG001
+    ports: Ports,
+    now: dt.datetime,  # noqa: ARG001 - every operation has these arguments
 ) -> TemplateInformation:
-    """GUID and hash of every published template, without the templates. Raises ClusterDecommissioned."""
+    """GUID and hash of every published template, without the templates.
+
+    Raises ClusterDecommissioned, UnauthorizedAccess (blocked).
+    """
     check_in_service(state)
+    blocked_users.check_caller(caller, state, ports.directory)
     public_key = state.licensor.certificate.principal.public_key
     return TemplateInformation(
         base64.b64encode(public_key.pkcs1_der).decode(),
@@ -52,14 +57,15 @@ def acquire_templates(
     guids: tuple[str | None, ...] | None,
     caller: RequestContext,
     state: ServerState,
-    ports: Ports,  # noqa: ARG001 - every operation has these arguments
-    now: dt.datetime,  # noqa: ARG001
+    ports: Ports,
+    now: dt.datetime,  # noqa: ARG001 - every operation has these arguments
 ) -> tuple[TemplateEntry, ...]:
     """An entry for each GUID asked for, in order; one without hash and template where no such template is published.
 
-    Raises ClusterDecommissioned, ArgumentNull, InvalidOperation (not a GUID).
+    Raises ClusterDecommissioned, UnauthorizedAccess (blocked), ArgumentNull, InvalidOperation (not a GUID).
     """
     check_in_service(state)
+    blocked_users.check_caller(caller, state, ports.directory)
     if guids is None:
         raise ArgumentNull("the request has no list of GUIDs")
     entries = tuple(_entry(text, state) for text in guids[:MAX_TEMPLATES])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from rmsserver.errors import DrmacIsExcluded, RmsError, UnauthorizedAccess
+from rmsserver.operations.acquire_content_key import AcquireContentKeyRequest, acquire_content_key
 from rmsserver.operations.acquire_pre_license import (
     AcquirePreLicenseItem,
     AcquirePreLicenseRequest,
@@ -14,8 +15,12 @@ from rmsserver.operations.acquire_pre_license import (
 )
 from rmsserver.operations.certify import CertifyRequest, certify
 from rmsserver.operations.edit_issuance_license import EditIssuanceLicenseRequest, edit_issuance_license
+from rmsserver.operations.enroll import EnrollRequest, enroll
 from rmsserver.operations.get_client_licensor_cert import GetClientLicensorCertRequest, get_client_licensor_cert
+from rmsserver.operations.machine_certificate import MachineCertificateRequest, issue_machine_certificate
 from rmsserver.operations.precertify import PrecertifyItem, PrecertifyRequest, precertify
+from rmsserver.operations.sub_enroll import SubEnrollRequest, sub_enroll
+from rmsserver.operations.templates import acquire_template_information, acquire_templates
 from rmsserver.state import AuthenticationType, FederatedAccount
 from rmsserver.xrml.values import fold
 from tests.cluster import NOW, Cluster
@@ -90,14 +95,40 @@ def test_every_pipeline_refuses(
     assert type(caught.value) is error
 
 
-def test_republishing_by_a_blocked_caller(mode_2: Cluster) -> None:
-    """Before anything of the request is looked at."""
+ASKED: dict[str, tuple[Callable[..., object], tuple[object, ...]]] = {
+    "republishing": (edit_issuance_license, (EditIssuanceLicenseRequest(None),)),
+    "pre-certification of others": (precertify, (PrecertifyRequest(None),)),
+    "sub-enrollment": (sub_enroll, (SubEnrollRequest(None, None),)),
+    "enrollment": (enroll, (EnrollRequest(None, None, None),)),
+    "a machine": (issue_machine_certificate, (MachineCertificateRequest(b"", b"", ""),)),
+    "templates": (acquire_templates, ((),)),
+    "what templates there are": (acquire_template_information, ()),
+    "content keys": (acquire_content_key, (AcquireContentKeyRequest(None),)),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_blocked_caller(mode_2: Cluster, name: str) -> None:
+    """Refused before anything of the request is looked at, listed for the endpoint or not."""
+    operation, request = ASKED[name]
     desk = Desk(mode_2)
+    desk.configure(
+        sub_enrollment_enabled=True,
+        enrollment_enabled=True,
+        enrollment_service=desk.cluster.state.licensor,
+        decommissioned=name == "content keys",
+    )
+
+    def refused_as_blocked() -> bool:
+        try:
+            operation(*request, mode_2.caller(READER), desk.cluster.state, desk.ports, NOW)
+        except RmsError as error:
+            return isinstance(error, UnauthorizedAccess) and error.detail == "the caller is blocked"
+        return False
+
+    assert not refused_as_blocked()
     desk.configure(blocked_users=frozenset({READER}))
-    with pytest.raises(UnauthorizedAccess):
-        edit_issuance_license(
-            EditIssuanceLicenseRequest(None), mode_2.caller(READER), desk.cluster.state, desk.ports, NOW
-        )
+    assert refused_as_blocked()
 
 
 def test_an_address_of_before_or_after_is_no_way_round(mode_2: Cluster) -> None:
