@@ -148,7 +148,11 @@ def template_options(*, change: bool) -> Callable[[Command], Command]:
             help="WHO is an e-mail address of a user or group, or Anyone, or Owner. May be repeated.",
         ),
         click.option("--until", metavar="YYYY-MM-DDTHH:MM", help="Documents can be opened until then (UTC)."),
-        click.option("--days", type=click.IntRange(1, 999_999), help="Documents can be opened for so many days."),
+        click.option(
+            "--days",
+            type=click.IntRange(1, 999_999),
+            help="Documents can be opened for so many days after they were published.",
+        ),
         click.option(
             "--license-days", type=click.IntRange(1, 999_999), help="A use licence must be renewed after so many days."
         ),

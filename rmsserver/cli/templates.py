@@ -309,7 +309,7 @@ def _print_template(found: RightsTemplate) -> None:
     if found.preconditions.span:
         click.echo(f"  until {found.preconditions.span.end:%Y-%m-%d %H:%M} UTC")
     if found.preconditions.days:
-        click.echo(f"  for {found.preconditions.days} days")
+        click.echo(f"  for {found.preconditions.days} days after publishing")
     if point := definition_of(found).revocation:
         click.echo(f"  revocation list {point.url}, at most {point.interval.days} days old")
     for data in found.application_data:

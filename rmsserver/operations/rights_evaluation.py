@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rmsserver.ports import Directory, DirectoryAccount
 from rmsserver.state import AuditTrail, ServerState
@@ -146,6 +146,14 @@ class UsagePolicy:
                 if grantee.id:
                     by_id.setdefault((fold(grantee.id_type), fold(grantee.id)), []).append(index)
         return cls(rights, preconditions, policies, application_data, revocation, by_email, by_id, for_anyone)
+
+    def of_document(self, issued: dt.datetime, now: dt.datetime) -> UsagePolicy:
+        """For a publishing licence of `issued`: days until its content ends count from then (2.2.9.8.4), whoever opens it
+        when. An author's clock may be fast: a time to come counts as now.
+        """
+        if self.preconditions.days is None:
+            return self
+        return replace(self, preconditions=self.preconditions.counted_from(min(issued, now)))
 
     @property
     def group_candidates(self) -> list[str]:

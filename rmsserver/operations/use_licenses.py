@@ -73,7 +73,7 @@ class UseLicenses:
         policy = applicable_policy(opened, found, self.servers, self.state, self.caller.trail)
         if policy is None:
             raise UnspecifiedError("the official template is not signed by a server known here")
-        return opened, policy
+        return opened, policy.of_document(opened.issued, self.now)
 
     def rights(
         self,

@@ -62,7 +62,9 @@ THE_OWNER = Grantee("Internal", "Owner", "")
 
 @dataclass(frozen=True)
 class TimeConditions:
-    """`span`: a RANGETIME; `days`: an INTERVALTIME counted from the issue of the use licence."""
+    """`span`: a RANGETIME; `days`: an INTERVALTIME, of a right from the issue of the use licence, of a PRECONDITIONLIST from
+    that of the publishing licence (`counted_from`).
+    """
 
     span: TimeRange | None = None
     days: int | None = None
@@ -95,6 +97,19 @@ class TimeConditions:
 
     def __bool__(self) -> bool:
         return self.span is not None or self.days is not None
+
+    def counted_from(self, issued: dt.datetime) -> TimeConditions:
+        """The days as the range that they mean, counted from `issued`; they only narrow a range that is there. Days beyond
+        the calendar mean no end.
+        """
+        if self.days is None:
+            return self
+        span = self.span or TimeRange(issued, dt.datetime.max.replace(tzinfo=dt.UTC))
+        try:
+            end = min(span.end, issued + dt.timedelta(days=self.days))
+        except OverflowError:
+            return TimeConditions(self.span)
+        return TimeConditions(TimeRange(max(span.start, issued), end))
 
 
 NO_CONDITIONS = TimeConditions()
