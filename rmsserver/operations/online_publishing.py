@@ -82,6 +82,7 @@ class OnlinePublishing:
         self._check_not_copied(unsigned.license, content_key, data, edited)
         if data.official and not self.servers.signed_template(data):
             raise InvalidOfficialRightsTemplate
+        self._note_template(data)
         return OpenedUnsignedLicense(unsigned.license, content_key, data)
 
     def _decrypt(self, unsigned: UnsignedLicense) -> tuple[ContentKey, RightsData]:
@@ -112,6 +113,15 @@ class OnlinePublishing:
         if owners_differ(license_, data):
             self.caller.trail.alert("unsigned licence with another owner than its rights data: refused")
             raise EnablingBitsHashDoesNotMatch("the owner is another than in the rights data")
+
+    def _note_template(self, data: RightsData) -> None:
+        """GUID:version where the rights data is our current version of a template, the GUID alone of all others."""
+        guid = data.template_id
+        if guid is None:
+            return
+        current, version = self.state.template(guid), self.state.template_revisions.get(guid)
+        same = current is not None and data.signature is not None and current.hash_text == data.signature.digest_text
+        self.caller.trail.note("template", f"{guid}:{version}" if same and version is not None else guid)
 
     def sign(self, license_: PublishingLicense, content_key: ContentKey, encrypted_rights: bytes | None = None) -> str:
         """The licence signed by the own key and sealed to it anew (rulings 2, 16); seal and key are remembered as ours.

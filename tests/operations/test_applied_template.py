@@ -64,3 +64,19 @@ def test_the_revocation_point_of_a_publishing_licence_goes_before_a_templates(mo
     )
     conditions = desk.ask(document).body.one("WORK").one("CONDITIONLIST")
     assert RevocationPoint.read(conditions) == own
+
+
+def test_licences_signed_online_record_their_template(mode_2: Cluster) -> None:
+    """GUID:version where the client had the current one, else the GUID alone; so deleting it is refused from then on."""
+    desk = Desk(mode_2)
+    first = RightsTemplate.read(create_template(definition(mode_2), mode_2.state, system_randomness(), NOW))
+    desk.configure(published_templates={first.guid: first}, template_revisions={first.guid: 4})
+    desk.sign(mode_2.publish(None, rights_data=first.text))
+    assert desk.facts["template"] == [f"{first.guid}:4"]
+    again = dataclasses.replace(definition(mode_2), rights=(Right.of("PRINT", grantee(READER)),))
+    second = RightsTemplate.read(edit_template(first.guid, again, desk.cluster.state, NOW))
+    desk.configure(published_templates={first.guid: second}, template_revisions={first.guid: 5})
+    desk.sign(mode_2.publish(None, rights_data=first.text))
+    assert desk.facts["template"] == [first.guid]
+    desk.sign(mode_2.publish(None))
+    assert "template" not in desk.facts
