@@ -19,7 +19,7 @@ from rmsserver.ports import AuditRecord
 @example("rmsserver audit --home ./cluster --limit 50 --alerts")
 def audit(home: Path, limit: int, alerts: bool, as_json: bool) -> None:
     """Show the newest requests."""
-    records = [r for r in open_home(home).audit.read(limit=limit) if r.trail.alerts or not alerts]
+    records = open_home(home).audit.read(limit=limit, alerts_only=alerts)
     if as_json:
         print_json([_json(record) for record in records])
     elif not records:

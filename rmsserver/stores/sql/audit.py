@@ -49,9 +49,11 @@ class SqlAudit:
         """Write one record before returning: for commands, which have no thread. Raises PortUnavailable."""
         self._write([record])
 
-    def read(self, *, limit: int = 100, before_id: int | None = None) -> list[AuditRecord]:
-        """The newest records first. Raises PortUnavailable."""
+    def read(self, *, limit: int = 100, before_id: int | None = None, alerts_only: bool = False) -> list[AuditRecord]:
+        """The newest records first; of those with alerts alone, however far back. Raises PortUnavailable."""
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        if alerts_only:
+            query = query.where(cast(audit.c.alerts, Text) != "[]")
         if before_id is not None:
             query = query.where(audit.c.id < before_id)
         with self._database.read() as connection:

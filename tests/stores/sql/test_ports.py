@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import select, update
 
 from rmsserver.ports import PortUnavailable, UnwrapError
+from rmsserver.state import AuditTrail
 from rmsserver.stores.key_pool import StagedKeyPool
 from rmsserver.stores.sql.audit import SqlAudit
 from rmsserver.stores.sql.database import Database, open_database
@@ -293,6 +295,19 @@ def test_lost_records_are_counted_and_reported(database: Database) -> None:
     audit.stop()
     newest = audit.read(limit=1)[0]
     assert (newest.operation, newest.outcome, newest.trail.facts) == ("audit", "lost", {"lost": ["5"]})
+
+
+def test_alerts_are_found_behind_other_records(database: Database) -> None:
+    """However many requests came after them: the limit counts alerts."""
+    audit = SqlAudit(database)
+    for what in ("first", "second", ""):
+        trail = AuditTrail()
+        if what:
+            trail.alert(what)
+        for _ in range(1 if what else 50):
+            audit.write_now(dataclasses.replace(record(), trail=trail))
+    assert [found.trail.alerts for found in audit.read(limit=20, alerts_only=True)] == [["second"], ["first"]]
+    assert [found.trail.alerts for found in audit.read(limit=1, alerts_only=True)] == [["second"]]
 
 
 def test_records_wait_for_the_database(database: Database) -> None:
