@@ -34,18 +34,27 @@ class RequestedCertificate:
 
 
 def request_certificate(
-    config: Config, new: NewCluster, revocation_authorities: tuple[PublicKey, ...], passphrase: str
-) -> tuple[bytes, str]:
-    """Make the key of a new cluster and keep it in the home; the request's file, and the key's fingerprint.
+    config: Config,
+    new: NewCluster,
+    revocation_authorities: tuple[PublicKey, ...],
+    passphrase: str,
+    write: Callable[[bytes], None],
+) -> str:
+    """Make the key of a new cluster, keep it in the home, and hand the request's file to `write`; the key's fingerprint.
 
-    Raises OperatorError.
+    Raises OperatorError, and what `write` raises; then nothing is kept.
     """
     if (config.home / "certificates").exists():
         raise OperatorError(f"there is a cluster in {config.home} already: name another --home")
     guid, key = system_randomness().guid(), PrivateKey.generate(new.mode.rsa_bits)
     settings = {name: getattr(new, name) for name in new.__dataclass_fields__} | {"mode": int(new.mode)}
     PendingEnrollment(guid, key, settings).save(config.home, passphrase)
-    return request_file(make_applicant(new, key.public, guid, revocation_authorities)), key.public.id.hex()
+    try:
+        write(request_file(make_applicant(new, key.public, guid, revocation_authorities)))
+    except BaseException:
+        remove_pending(config.home)
+        raise
+    return key.public.id.hex()
 
 
 def complete_cluster(

@@ -63,11 +63,9 @@ def request(
     new = read_new_cluster(base_url, extranet_url, crypto_mode, name, directory_name)
     check_new(home)
     authorities = read_authorities(revocation_authorities)
-    if output.exists():
-        raise OperatorError(f"{output} exists already: name another file")
     with new_settings(home, new.base_url, passphrase_file) as passphrase:
-        data, fingerprint = request_certificate(configuration(home), new, authorities, passphrase)
-        write_new(output, data)
+        config = configuration(home)
+        fingerprint = request_certificate(config, new, authorities, passphrase, lambda data: write_new(output, data))
     if as_json:
         print_json({"home": str(home), "request": str(output), "fingerprint": fingerprint})
         return

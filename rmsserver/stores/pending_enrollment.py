@@ -68,5 +68,5 @@ def load_pending(home: Path, passphrase: str) -> PendingEnrollment:
 
 
 def remove_pending(home: Path) -> None:
-    """After the cluster was made."""
+    """After the cluster was made, or where nobody got the request."""
     shutil.rmtree(home / DIRECTORY, ignore_errors=True)

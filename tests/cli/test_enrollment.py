@@ -165,7 +165,9 @@ def test_a_request_that_cannot_be_made(root: Path, folder: Path, tmp_path: Path)
     refused(tmp_path / "new", *words, folder / "request.xml", match="exists already")
     wrong = ("--revocation-authority", folder / "request.xml")
     refused(tmp_path / "new", *words, tmp_path / "x.xml", *wrong, match="no RSA public key")
+    assert run(tmp_path / "new", *words, tmp_path / "nowhere" / "x.xml").exit_code != 0
     assert not (tmp_path / "new" / "rmsserver.toml").exists()
+    assert not (tmp_path / "new" / "enrollment").exists()
     assert not (tmp_path / "x.xml").exists()
 
 

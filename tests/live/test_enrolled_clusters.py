@@ -138,6 +138,25 @@ def test_a_group_of_another_forest_is_asked_there(clusters: Clusters, tmp_path: 
     assert all("branch" in row["account"].lower() for row in asked)
 
 
+def test_a_group_with_a_subgroup_in_another_forest(clusters: Clusters, tmp_path: Path) -> None:
+    """[MS-RMPRS] 3.5.4.1: the branch's own group holds the root's, which holds the reader."""
+    branch = clusters.branch
+    plain, protected, opened = tmp_path / "plan.txt", tmp_path / "plan.ptxt", tmp_path / "opened.txt"
+    plain.write_bytes(TEXT)
+    for person in PEOPLE:
+        assert branch.bootstrap(person).code == 0
+    branch.rmsserver("group", "add", "friends@example.com")
+    branch.rmsserver("group", "add-member", "friends@example.com", TEAM)
+    made = branch.rmsclient(
+        "author", "protect", str(plain), "--grant", "friends@example.com=VIEW,EXPORT", "-o", str(protected)
+    )
+    assert made.code == 0, made.error
+    read = branch.rmsclient("reader", "open", str(protected), "-o", str(opened))
+    assert (read.code, read.error) == (0, "")
+    assert opened.read_bytes() == TEXT
+    assert branch.rmsclient("outsider", "open", str(protected)).code == 2
+
+
 def test_the_branch_does_not_certify(clusters: Clusters) -> None:
     """It has authority to license alone, and says where certification is."""
     refused = ask(clusters.branch, "Certify", calls.certify(["<XrML/>"]))
@@ -163,7 +182,7 @@ def test_the_branch_stands_under_the_root(clusters: Clusters) -> None:
 
 def test_the_root_notes_who_enrolled(clusters: Clusters) -> None:
     """As an alert: somebody may issue licences from now on."""
-    rows = json.loads(clusters.root.rmsserver("audit", "--alerts", "--json"))
+    rows = json.loads(clusters.root.rmsserver("audit", "--alerts", "--json", "--limit", "1000"))
     assert any(f"licensing-only cluster was enrolled: {clusters.branch.url}" in json.dumps(row) for row in rows)
 
 
@@ -171,10 +190,19 @@ def test_the_root_notes_who_enrolled(clusters: Clusters) -> None:
 def test_a_cluster_of_its_own_beside_the_root(clusters: Clusters, tmp_path: Path) -> None:
     """Enroll: it certifies its own people, under the same root key; neither cluster trusts the other's."""
     beside = ServedCluster(tmp_path / "beside", free_port())
-    beside.create(*enrolling_options(clusters.root))
+    own = clusters.root.home / "certificates" / "licensor.xrml"
+    beside.create(*enrolling_options(clusters.root), "--revocation-authority", str(own))
+    assert (beside.home / "certificates" / "licensor.xrml").read_text().count("External revocation authority") == 2
+    plain, protected, opened = tmp_path / "plan.txt", tmp_path / "plan.ptxt", tmp_path / "opened.txt"
+    plain.write_bytes(TEXT)
     with beside.serving():
         mine = beside.rmsclient("author", "bootstrap", "--url", beside.url, "--user", "author", "--json")
         assert mine.code == 0, mine.error
+        assert beside.bootstrap("reader").code == 0
+        granted = ("--grant", "reader@example.com=VIEW,EXPORT", "-o", str(protected))
+        assert beside.rmsclient("author", "protect", str(plain), *granted).code == 0
+        read = beside.rmsclient("reader", "open", str(protected), "-o", str(opened))
+    assert (read.code, read.error) == (0, "")
     theirs = clusters.branch.rmsclient("plain", "bootstrap", "--url", clusters.root.url, "--user", "reader", "--json")
     assert mine.json["root_fingerprint"] == theirs.json["root_fingerprint"]
 
