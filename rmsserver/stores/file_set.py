@@ -56,17 +56,22 @@ def read(directory: Path) -> dict[str, bytes]:
 
 
 def change(directory: Path, *, add: Mapping[str, bytes], remove: frozenset[str] = frozenset()) -> None:
-    """Add files under names that are not in use, and remove others, in one step. Raises OperatorError."""
+    """Add files under names that are not in use, and remove others, which are there, in one step. Raises OperatorError.
+
+    Who replaces a file that another command replaced meanwhile would leave two in its place.
+    """
     check_private(directory)
     with _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
         present = _read(directory)
         if clash := add.keys() & present.keys():
             raise OperatorError(f"{directory / min(clash)} exists already")
+        if gone := remove - present.keys():
+            raise OperatorError(f"{directory / min(gone)} was replaced by another command meanwhile: try again")
         for name, data in add.items():
             _write(directory, name, data)
         kept = {name: data for name, data in {**present, **add}.items() if name not in remove}
         _write_manifest(directory, {name: _digest(data) for name, data in kept.items()})
-        for name in remove & present.keys():
+        for name in remove:
             (directory / name).unlink()
         _sync(directory)
 

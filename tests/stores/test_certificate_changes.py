@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,8 @@ from tests.stores.test_certificates import new_cluster, new_store
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 OTHER = make_cluster(CryptoMode.MODE_2, "stranger")
 LICENSOR = OTHER.state.licensor
+_THIRD = make_cluster(CryptoMode.MODE_2, "third").state.licensor
+_OTHER_KEY = (_THIRD.chain, _THIRD.key)
 DOMAIN = StoredPublishingDomain(
     Guid("11111111-2222-4333-8444-555555555555"), "../../etc/passwd", NOW, LICENSOR, (OTHER.template(),)
 )
@@ -70,6 +73,27 @@ def test_back_to_a_former_key(store: CertificateStore) -> None:
     after = store.load()
     assert after.licensor.chain == first.chain
     assert [former.chain for former in after.former_licensors] == [LICENSOR.chain]
+
+
+def test_two_commands_at_the_same_time(store: CertificateStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second key or passphrase that is made while the first is being installed is refused; the store stays usable."""
+    change, directory = file_set.change, store._directory
+    pairs: list[tuple[Callable[[], None], Callable[[], None]]] = [
+        (lambda: store.install_licensor(LICENSOR.chain, LICENSOR.key), lambda: store.install_licensor(*_OTHER_KEY)),
+        (lambda: store.change_passphrase("the first one"), lambda: store.change_passphrase("the second one")),
+    ]
+    for first, second in pairs:
+
+        def interrupted(*arguments: Any, _first: Callable[[], None] = first, **more: Any) -> None:
+            monkeypatch.setattr(file_set, "change", change)
+            _first()
+            change(*arguments, **more)
+
+        monkeypatch.setattr(file_set, "change", interrupted)
+        with pytest.raises(OperatorError, match="try again"):
+            second()
+    assert store.load().licensor.chain == LICENSOR.chain
+    CertificateStore.open(directory.parent, "the first one")
 
 
 def test_a_whole_new_hierarchy(tmp_path: Path) -> None:

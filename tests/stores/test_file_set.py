@@ -117,6 +117,15 @@ def test_two_writers(directory: Path) -> None:
     file_set.change(directory, add={"root.key": b""})
 
 
+def test_what_another_writer_replaced(directory: Path) -> None:
+    """Two commands that both read the old file: the second one is refused, and adds nothing."""
+    file_set.change(directory, add={"root.key": b"mine"}, remove=frozenset({"licensor.key"}))
+    before = file_set.read(directory)
+    with pytest.raises(OperatorError, match="meanwhile"):
+        file_set.change(directory, add={"ca.key": b"late"}, remove=frozenset({"licensor.key"}))
+    assert file_set.read(directory) == before
+
+
 _CHANGING = """
 import sys, uuid
 from pathlib import Path
