@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -139,7 +139,12 @@ class Home:
 
     @property
     def administration(self) -> DirectoryAdministration:
-        return DirectoryAdministration(self.accounts, _LazyWrapping(self))
+        return DirectoryAdministration(self.accounts, _LazyWrapping(self), self._other_forests)
+
+    def _other_forests(self) -> Collection[str]:
+        """Mail domains of `forests`, whose entries are MAIL-DOMAIN=URL."""
+        entries = self.configuration.read().values.get("forests")
+        return {str(entry).partition("=")[0] for entry in entries} if isinstance(entries, list) else ()
 
     @property
     def decommissioning(self) -> SqlDecommissioning:

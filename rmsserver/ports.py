@@ -7,7 +7,7 @@ or database away) raises `PortUnavailable`, within five seconds.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -51,6 +51,13 @@ class Directory(Protocol):
         """Which of `candidates` (group e-mail addresses or group SIDs) the account belongs to, at any depth of nesting.
 
         Answers are lower-cased members of `candidates`. Loops of groups do no harm.
+        """
+
+    def foreign_members(self, groups: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """For each of `groups` (e-mail addresses or SIDs) that holds groups or people of other directories, at any depth of
+        nesting: their e-mail addresses.
+
+        Names and addresses are lower-cased. Loops of groups do no harm.
         """
 
     def directory_of(self, account: DomainAccount) -> str | None:
@@ -172,6 +179,13 @@ class StoredGroup:
     email: str
 
 
+@dataclass(frozen=True)
+class ForeignMember:
+    """A group or a person of another directory that one of ours holds: all that is known is an e-mail address."""
+
+    email: str
+
+
 class AccountRows(Protocol):
     """Users and groups at rest. What is looked up is folded (`casefold`), SIDs are in capitals.
 
@@ -220,6 +234,16 @@ class AccountRows(Protocol):
 
     def members(self, group_sid: str) -> list[str]:
         """The SIDs of direct members."""
+
+    def foreign_members(self, group_sid: str) -> list[ForeignMember]:
+        """Direct members that are of other directories."""
+
+    def foreign_memberships(self) -> list[tuple[str, StoredGroup]]:
+        """Each folded address of another directory with each group that holds it, at any depth, with folded addresses."""
+
+    def add_foreign_member(self, group_sid: str, email: str) -> None: ...
+
+    def remove_foreign_member(self, group_sid: str, email_folded: str) -> None: ...
 
     def add_member(self, group_sid: str, member_sid: str) -> None: ...
 
@@ -287,12 +311,16 @@ class Peers(Protocol):
     within five seconds for groups and accounts, thirty for activation. All raise PortUnavailable for whatever goes wrong.
     """
 
-    def is_principal_member_of(self, url: str, principal: str, groups: Sequence[str], calls: int) -> bool:
-        """Ask another forest's group expansion service ([MS-RMPRS] 3.5). `calls`: servers involved, ourselves included."""
+    def is_principal_member_of(
+        self, url: str, principal: str, groups: Sequence[str], calls: int, seconds: float = 5.0
+    ) -> bool:
+        """Ask another forest's group expansion service ([MS-RMPRS] 3.5). `calls`: servers involved, ourselves included;
+        `seconds`: how long to wait at most.
+        """
 
-    def precertify(self, url: str, sid: str) -> str | None:
-        """Ask a root cluster for an account's pre-certified RAC ([MS-RMSI] 3.3): its surface text, not verified; None where
-        that server has none for it.
+    def precertify(self, url: str, identity: str) -> str | None:
+        """Ask a root cluster for the pre-certified RAC of an account, by SID or e-mail address ([MS-RMSI] 3.3): its surface
+        text, not verified; None where that server has none for it.
         """
 
     def activate(self, url: str, message: SoapMessage) -> SoapMessage:

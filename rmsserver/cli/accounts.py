@@ -9,7 +9,7 @@ import click
 from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home, secret_from
 from rmsserver.cli.program import example, json_option, print_json
-from rmsserver.ports import StoredAccount, StoredGroup
+from rmsserver.ports import ForeignMember, StoredAccount, StoredGroup
 
 _PASSWORD_VARIABLE = "RMS_USER_PASSWORD"  # noqa: S105 - the name of a variable
 _password_file = click.option(
@@ -18,6 +18,8 @@ _password_file = click.option(
     help=f"Read the password from this file's first line; {_PASSWORD_VARIABLE} can hold it too.",
 )
 _name = click.argument("name")
+
+_KINDS = {StoredAccount: "user", StoredGroup: "group", ForeignMember: "other forest"}
 
 
 @click.group()
@@ -175,10 +177,7 @@ def group_show(name: str, home: Path, as_json: bool) -> None:
     elif not members:
         click.echo(f"{name} has no members.")
     for found in [] if as_json else members:
-        is_user = isinstance(found, StoredAccount)
-        click.echo(
-            f"{'user ' if is_user else 'group'}  {found.login if isinstance(found, StoredAccount) else found.email}"
-        )
+        click.echo(f"{_KINDS[type(found)]:5}  {found.login if isinstance(found, StoredAccount) else found.email}")
 
 
 @group.command("remove", cls=Change)
@@ -197,7 +196,7 @@ def group_remove(name: str, home: Path) -> None:
 @home_option
 @example("rmsserver group add-member staff@example.com author reader@example.com --home ./cluster")
 def group_add_member(name: str, members: tuple[str, ...], home: Path) -> None:
-    """Add users or groups to a group."""
+    """Add users or groups to a group; also of other forests (`config set forests`), by e-mail address."""
     administration = open_home(home).administration
     for member in members:
         administration.add_member(name, member)
@@ -231,7 +230,9 @@ def _user_json(found: StoredAccount) -> dict[str, object]:
     }
 
 
-def _member_json(found: StoredAccount | StoredGroup) -> dict[str, object]:
+def _member_json(found: StoredAccount | StoredGroup | ForeignMember) -> dict[str, object]:
     if isinstance(found, StoredAccount):
         return {"kind": "user", **_user_json(found)}
+    if isinstance(found, ForeignMember):
+        return {"kind": "other forest", "email": found.email}
     return {"kind": "group", "email": found.email, "sid": found.sid}

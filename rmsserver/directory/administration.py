@@ -4,14 +4,14 @@ one line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from rmsserver.directory.addresses import can_be_looked_up, check_email, check_login
 from rmsserver.directory.credentials import EmbeddedCredentials, hash_password, wrap_nt_hash
 from rmsserver.directory.embedded import find_login
 from rmsserver.errors import OperatorError
-from rmsserver.ports import AccountRows, StoredAccount, StoredGroup, Wrapping
+from rmsserver.ports import AccountRows, ForeignMember, StoredAccount, StoredGroup, Wrapping
 from rmsserver.xrml.values import fold
 
 
@@ -21,6 +21,8 @@ class DirectoryAdministration:
 
     rows: AccountRows
     wrapping: Wrapping
+    other_forests: Callable[[], Collection[str]] = tuple
+    """Mail domains, folded, of the forests whose groups and people groups of ours may hold."""
 
     # --- users ----------------------------------------------------------------------------------------------
 
@@ -96,14 +98,19 @@ class DirectoryAdministration:
     def remove_group(self, name: str) -> None:
         self.rows.remove_group(self.group(name).sid)
 
-    def members(self, name: str) -> list[StoredAccount | StoredGroup]:
-        """Direct members, users and groups."""
-        sids = self.rows.members(self.group(name).sid)
-        return [member for sid in sids if (member := self.rows.by_sid(sid) or self.rows.group_by_sid(sid))]
+    def members(self, name: str) -> list[StoredAccount | StoredGroup | ForeignMember]:
+        """Direct members: users and groups, then those of other forests."""
+        group = self.group(name).sid
+        own = (self.rows.by_sid(sid) or self.rows.group_by_sid(sid) for sid in self.rows.members(group))
+        return [*(member for member in own if member is not None), *self.rows.foreign_members(group)]
 
     def add_member(self, group: str, member: str) -> None:
         """Groups may hold each other in a circle, which is harmless; a group in itself can only be a slip."""
-        found, sid = self.group(group), self._member_sid(member)
+        found = self.group(group)
+        if self._is_of_another_forest(member):
+            self.rows.add_foreign_member(found.sid, check_email(member))
+            return
+        sid = self._member_sid(member)
         if sid == found.sid:
             raise OperatorError(
                 f"{found.email} cannot be a member of itself, which would give nobody anything: name a user or another group"
@@ -111,7 +118,17 @@ class DirectoryAdministration:
         self.rows.add_member(found.sid, sid)
 
     def remove_member(self, group: str, member: str) -> None:
-        self.rows.remove_member(self.group(group).sid, self._member_sid(member))
+        found = self.group(group).sid
+        if fold(member) in (fold(foreign.email) for foreign in self.rows.foreign_members(found)):
+            self.rows.remove_foreign_member(found, fold(member))
+        else:
+            self.rows.remove_member(found, self._member_sid(member))
+
+    def _is_of_another_forest(self, member: str) -> bool:
+        """An address of a configured forest that none of our own users and groups has."""
+        if not can_be_looked_up(member) or self.rows.group_by_email(fold(member)) or self.rows.by_email(fold(member)):
+            return False
+        return fold(member.rpartition("@")[2].strip()) in self.other_forests()
 
     def _member_sid(self, name: str) -> str:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -27,6 +27,8 @@ class _Generation:
     accounts: dict[str, DirectoryAccount | None] = field(default_factory=dict)
     groups: dict[str, frozenset[str] | None] = field(default_factory=dict)
     """Lower-case addresses and SIDs of all groups an account is in; None for too many."""
+    foreign: dict[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    """Under "": the addresses of other directories that each group holds, by its own address and SID."""
 
 
 class EmbeddedDirectory:
@@ -64,6 +66,10 @@ class EmbeddedDirectory:
         stored = {name.upper() if name.startswith("s-1-") else name for name in names}
         return frozenset(fold(name) for name in self._rows.groups_among(sid.upper(), stored))
 
+    def foreign_members(self, groups: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        held = _remembered(self._current().foreign, "", self._all_foreign_members)
+        return {name: held[name] for name in map(fold, groups) if name in held} if held else {}
+
     def directory_of(self, account: DomainAccount) -> str | None:
         return self._own_name if self.by_sid(account.sid) else None
 
@@ -94,6 +100,14 @@ class EmbeddedDirectory:
             return frozenset(name for group in groups for name in (fold(group.sid), group.email))
 
         return _remembered(self._current().groups, sid, look_up)
+
+    def _all_foreign_members(self) -> Mapping[str, frozenset[str]]:
+        # All at once: they are few, and a document may name very many groups.
+        held: dict[str, set[str]] = {}
+        for address, group in self._rows.foreign_memberships():
+            for name in (fold(group.sid), group.email):
+                held.setdefault(name, set()).add(address)
+        return {name: frozenset(addresses) for name, addresses in held.items()}
 
     def _account(self, stored: StoredAccount | None) -> DirectoryAccount | None:
         if stored is None:

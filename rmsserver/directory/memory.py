@@ -93,6 +93,11 @@ class MemoryDirectory:
             self._parents.setdefault(fold(address), set()).add(self._sid_of(group))
             self._generation += 1
 
+    def remove_foreign_member(self, group: str, address: str) -> None:
+        with self._lock:
+            self._parents.get(fold(address), set()).discard(self._sid_of(group))
+            self._generation += 1
+
     # --- the port -------------------------------------------------------------------------------------------
 
     def by_sid(self, sid: str) -> DirectoryAccount | None:

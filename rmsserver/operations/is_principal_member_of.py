@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from rmsserver.errors import Argument, ArgumentNull, ArgumentOutOfRange, UnauthorizedAccess, WrongFormat
-from rmsserver.operations.cross_forest import groups_elsewhere, is_elsewhere
+from rmsserver.operations.cross_forest import groups_elsewhere, groups_holding, in_other_forests
 from rmsserver.operations.email_address import is_email_address
 from rmsserver.operations.preconditions import check_in_service
 from rmsserver.ports import DirectoryAccount, Ports
@@ -60,8 +60,11 @@ def is_principal_member_of(
         raise UnauthorizedAccess("group expansion is switched off in this form")
     principal, groups, calls = _checked(request, state)
     caller.trail.note("account", principal)
-    account = _find(principal, ports)
-    member = _is_member(principal, account, groups, calls, caller, state, ports)
+    account = ports.directory.by_sid(principal) if _SID.match(principal) else ports.directory.by_email(principal)
+    if account is not None and not account.enabled:
+        member, account = False, None
+    else:
+        member = _is_member(principal, account, groups, calls, caller, state, ports)
     caller.trail.note("is_member", str(member).lower())
     return IsPrincipalMemberOfResult(member, principal, account)
 
@@ -89,11 +92,6 @@ def _name(text: str) -> str:
     return name
 
 
-def _find(principal: str, ports: Ports) -> DirectoryAccount | None:
-    found = ports.directory.by_sid(principal) if _SID.match(principal) else ports.directory.by_email(principal)
-    return found if found is not None and found.enabled else None
-
-
 def _is_member(
     principal: str,
     account: DirectoryAccount | None,
@@ -106,7 +104,11 @@ def _is_member(
     if account is not None and ports.directory.groups_of(account.account.sid, groups):
         return True
     email = account.primary_email if account is not None else principal
-    elsewhere = [group for group in groups if is_elsewhere(group, state)]
-    if not elsewhere or email is None or _SID.match(email):
+    if email is None or _SID.match(email):
         return False
-    return bool(groups_elsewhere(email, elsewhere, calls, state, ports, caller.trail))
+    elsewhere = in_other_forests(groups, state, ports.directory)
+    if account is None and groups_holding((email,), elsewhere):
+        return True
+    # One truth value is wanted, so all of it is one question for each forest.
+    everything = {"": frozenset().union(*elsewhere.values())} if elsewhere else {}
+    return bool(groups_elsewhere(email, everything, calls, state, ports, caller.trail))

@@ -188,7 +188,7 @@ def evaluate_rights(
     elsewhere: Callable[[Reader, list[str]], frozenset[str]] = in_no_other_forest,
 ) -> tuple[UseRight, ...]:
     """The rights of a use licence for `reader`; none where nothing is granted. `elsewhere` says which of some folded
-    addresses are groups of other forests that the reader is in. Raises PortUnavailable.
+    addresses and SIDs are groups that the reader is in by way of other forests. Raises PortUnavailable.
     """
     if owner is not None and reader.is_named_by(owner):
         return (OWNER_RIGHT,)
@@ -198,7 +198,8 @@ def evaluate_rights(
         trail.alert(f"super user: {reader.directory_sid} opened a document")
         return (OWNER_RIGHT,)
     if state.forests:
-        groups |= elsewhere(reader, [address for address in policy.by_email if address not in reader.emails | groups])
+        known = reader.emails | groups
+        groups |= elsewhere(reader, [name for name in policy.group_candidates if name not in known])
     return merge_grants(policy.granted_to(reader, groups), policy.preconditions, now)
 
 

@@ -16,7 +16,7 @@ from rmsserver.errors import (
     NoRightsForRequestedPrincipal,
     UnspecifiedError,
 )
-from rmsserver.operations.cross_forest import groups_elsewhere, is_elsewhere, is_unanswered
+from rmsserver.operations.cross_forest import groups_elsewhere, groups_holding, in_other_forests, is_unanswered
 from rmsserver.operations.known_servers import KnownServers
 from rmsserver.operations.open_license import FoundLicense, OpenedLicense, find_license, open_license
 from rmsserver.operations.preconditions import check_may_issue, exceeds
@@ -103,14 +103,16 @@ class UseLicenses:
             raise NoRightsForRequestedPrincipal
         return rights
 
-    def _in_other_forests(self, reader: Reader, addresses: list[str]) -> frozenset[str]:
-        """Which of the addresses are groups of other forests that the reader is in ([MS-RMPRS] 4.1)."""
-        groups = [address for address in addresses if is_elsewhere(address, self.state)]
-        for email in sorted(reader.emails)[:_ADDRESSES_ASKED] if groups else ():
-            found = groups_elsewhere(email, groups, 0, self.state, self.ports, self.caller.trail)
-            if found:
-                return found
-        return frozenset()
+    def _in_other_forests(self, reader: Reader, names: list[str]) -> frozenset[str]:
+        """Which of the names are groups of other forests that the reader is in, or groups of ours that have such ones among
+        their members, or the reader's own address there ([MS-RMPRS] 3.5.4.1, 4.1).
+        """
+        elsewhere = in_other_forests(names, self.state, self.ports.directory)
+        found = groups_holding(reader.emails, elsewhere) if reader.directory_sid is None else frozenset()
+        for email in sorted(reader.emails)[:_ADDRESSES_ASKED]:
+            unknown = {name: addresses for name, addresses in elsewhere.items() if name not in found}
+            found |= groups_elsewhere(email, unknown, 0, self.state, self.ports, self.caller.trail)
+        return found
 
     def issue(
         self, opened: OpenedLicense, usage: UsagePolicy, rights: tuple[UseRight, ...], licensee: Principal

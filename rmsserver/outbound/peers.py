@@ -23,20 +23,23 @@ _MEDIA_TYPES = frozenset({"text/xml", "application/soap+xml", "application/dime"
 class HttpPeers:
     peer: HttpPeer
 
-    def is_principal_member_of(self, url: str, principal: str, groups: Sequence[str], calls: int) -> bool:
+    def is_principal_member_of(
+        self, url: str, principal: str, groups: Sequence[str], calls: int, seconds: float = _GROUP_SECONDS
+    ) -> bool:
         name = escape(principal)
         parameters = (
             f"<principalName>{name}</principalName><principalCrossForest>{name}</principalCrossForest>"
             f"<targetGroups>{soap.strings(groups)}</targetGroups><crossForestCallsSoFar>{calls}</crossForestCallsSoFar>"
         )
-        answer = soap.call(self.peer, url, GROUP_EXPANSION, "IsPrincipalMemberOf", parameters, seconds=_GROUP_SECONDS)
+        seconds = min(seconds, _GROUP_SECONDS)
+        answer = soap.call(self.peer, url, GROUP_EXPANSION, "IsPrincipalMemberOf", parameters, seconds=seconds)
         return _boolean(soap.texts(answer, "IsPrincipalMemberOfResult"))
 
-    def precertify(self, url: str, sid: str) -> str | None:
-        parameters = (
-            "<requestParams><PrecertifyParams><Identification><AuthenticationMode>Windows</AuthenticationMode>"
-            f"<Id>{escape(sid)}</Id></Identification></PrecertifyParams></requestParams>"
-        )
+    def precertify(self, url: str, identity: str) -> str | None:
+        name = escape(identity)
+        by_sid = f"<Identification><AuthenticationMode>Windows</AuthenticationMode><Id>{name}</Id></Identification>"
+        user = f"<UserName>{name}</UserName>" if "@" in identity else by_sid
+        parameters = f"<requestParams><PrecertifyParams>{user}</PrecertifyParams></requestParams>"
         return soap.document(
             self.peer, url, CERTIFICATION, "Precertify", parameters, "Certificate", seconds=_ACCOUNT_SECONDS
         )

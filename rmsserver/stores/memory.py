@@ -122,17 +122,24 @@ class MemoryPeers:
         self.certificates: dict[str, dict[str, str]] = {}
         self.asked: list[tuple[str, object]] = []
 
-    def is_principal_member_of(self, url: str, principal: str, groups: Sequence[str], calls: int) -> bool:
+    def is_principal_member_of(
+        self,
+        url: str,
+        principal: str,
+        groups: Sequence[str],
+        calls: int,
+        seconds: float = 5.0,  # noqa: ARG002 - the port
+    ) -> bool:
         self.asked.append((url, (principal, tuple(groups), calls)))
         if url not in self.members:
             raise PortUnavailable("there is no such server")
         return any((principal.casefold(), group.casefold()) in self.members[url] for group in groups)
 
-    def precertify(self, url: str, sid: str) -> str | None:
-        self.asked.append((url, sid))
+    def precertify(self, url: str, identity: str) -> str | None:
+        self.asked.append((url, identity))
         if url not in self.certificates:
             raise PortUnavailable("there is no such server")
-        return self.certificates[url].get(sid)
+        return self.certificates[url].get(identity)
 
     def activate(self, url: str, message: SoapMessage) -> SoapMessage:
         self.asked.append((url, message))

@@ -3,7 +3,7 @@
 
 `populated` is a directory in which the following stands, under names of its own choice:
 author (two addresses), reader, disabled (switched off); group inner holds author, group outer holds inner,
-group loop holds outer and inner holds loop; group other holds reader.
+group loop holds outer and inner holds loop; group other holds reader. Inner also holds FOREIGN, of another directory.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from rmsserver.ports import Directory, DirectoryAccount
 from rmsserver.state import DomainAccount
+
+FOREIGN = "Guests@partner.test"
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,20 @@ class DirectoryContract:
         """An unknown SID is in no group."""
         assert populated.directory.groups_of("S-1-5-21-1-1-1-1", populated.inner) == frozenset()
 
+    def test_members_of_other_directories(self, populated: Populated) -> None:
+        """For groups that hold them at any depth, by address and by SID, and loops end."""
+        groups = (populated.inner, populated.outer, populated.loop)
+        asked = [name.upper() for group in groups for name in group]
+        found = populated.directory.foreign_members([*asked, *populated.other, *populated.author_emails])
+        assert found.keys() == {name.lower() for name in asked}
+        assert all(FOREIGN.lower() in addresses for addresses in found.values())
+        assert populated.directory.foreign_members([]) == {}
+
+    def test_members_of_other_directories_are_in_no_directory(self, populated: Populated) -> None:
+        """Nor are they accounts of this one."""
+        assert populated.directory.by_email(FOREIGN) is None
+        assert populated.directory.by_login(FOREIGN) is None
+
     def test_directory_of(self, populated: Populated) -> None:
         """The own directory holds its accounts; others are unknown."""
         assert populated.directory.directory_of(populated.author.account) == populated.directory.own_name
@@ -132,4 +148,5 @@ class DirectoryContract:
             assert populated.directory.by_sid(name) is None
             assert populated.directory.groups_of(populated.author.account.sid, [name]) == frozenset()
             assert populated.directory.groups_of(name, populated.inner) == frozenset()
+            assert populated.directory.foreign_members([name]) == {}
         assert populated.author.enabled

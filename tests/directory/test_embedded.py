@@ -15,12 +15,12 @@ from rmsserver.directory.administration import DirectoryAdministration
 from rmsserver.directory.credentials import EmbeddedCredentials
 from rmsserver.directory.embedded import EmbeddedDirectory
 from rmsserver.errors import OperatorError
-from rmsserver.ports import UnwrapError
+from rmsserver.ports import ForeignMember, UnwrapError
 from rmsserver.stores.sql.accounts import SqlAccounts
 from rmsserver.stores.sql.database import Database, open_database
 from rmsserver.stores.sql.tables import accounts, group_members, groups
 from rmsserver.stores.wrapping import MasterKey
-from tests.directory.contract import DirectoryContract, Populated
+from tests.directory.contract import FOREIGN, DirectoryContract, Populated
 
 _PASSWORD = "Pa55 wörd"
 
@@ -45,7 +45,7 @@ def rows(database: Database) -> SqlAccounts:
 
 @pytest.fixture
 def administration(rows: SqlAccounts, master_key: MasterKey) -> DirectoryAdministration:
-    return DirectoryAdministration(rows, master_key)
+    return DirectoryAdministration(rows, master_key, lambda: {"partner.test"})
 
 
 @pytest.fixture
@@ -66,6 +66,7 @@ def populated(rows: SqlAccounts, administration: DirectoryAdministration) -> Pop
         ("loop", "outer@example.com"),
         ("inner", "loop@example.com"),
         ("other", "reader"),
+        ("inner", FOREIGN),
     ):
         administration.add_member(f"{group}@example.com", member)
     pairs = {name: (f"{name}@example.com", sid) for name, sid in sids.items()}
@@ -80,6 +81,34 @@ def populated(rows: SqlAccounts, administration: DirectoryAdministration) -> Pop
         loop=pairs["loop"],
         other=pairs["other"],
     )
+
+
+def test_members_of_other_forests(populated: Populated, administration: DirectoryAdministration) -> None:
+    """Listed with the others and taken out again; felt at once, also where the group they are in is removed."""
+    directory = populated.directory
+    assert ForeignMember(FOREIGN) in administration.members("inner@example.com")
+    administration.add_member("other@example.com", "inner@example.com")
+    assert directory.foreign_members(["other@example.com"]) == {"other@example.com": {FOREIGN.lower()}}
+    administration.add_member("other@example.com", "team@PARTNER.test")
+    administration.add_member("other@example.com", "Team@partner.test")
+    assert directory.foreign_members(["other@example.com"])["other@example.com"] == {
+        FOREIGN.lower(),
+        "team@partner.test",
+    }
+    administration.remove_member("other@example.com", "TEAM@partner.test")
+    administration.remove_group("inner@example.com")
+    assert directory.foreign_members(["other@example.com", "outer@example.com"]) == {}
+
+
+def test_a_slip_is_no_member_of_another_forest(administration: DirectoryAdministration) -> None:
+    """Addresses of our own domain, of forests that are not configured, and what is no address."""
+    administration.add_group("staff@example.com")
+    for name in ("nobody@example.com", "team@elsewhere.test", "a b@partner.test", "@partner.test", "partner.test"):
+        with pytest.raises(OperatorError):
+            administration.add_member("staff@example.com", name)
+        with pytest.raises(OperatorError):
+            administration.remove_member("staff@example.com", name)
+    assert administration.members("staff@example.com") == []
 
 
 class TestEmbeddedDirectory(DirectoryContract):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rmsserver.directory.memory import MemoryDirectory
-from tests.directory.contract import DirectoryContract, Populated
+from tests.directory.contract import FOREIGN, DirectoryContract, Populated
 
 
 @pytest.fixture
@@ -18,6 +18,7 @@ def populated() -> Populated:
     outer = directory.add_group("outer@example.com", inner)
     loop = directory.add_group("loop@example.com", outer)
     directory.add_member(inner, loop)
+    directory.add_foreign_member(inner, FOREIGN)
     other = directory.add_group("other@example.com", reader)
     return Populated(
         directory,

@@ -53,7 +53,9 @@ def entries() -> list[Entry]:
         _user("svc-bind"),
         _computer("pc1", mail="pc1@rms.test"),
         *_nest(person_dn("alice")),
-        _group("inner", person_dn("author")),
+        _contact("partners", mail="Guests@partner.test", also=["smtp:visitors@partner.test"]),
+        _contact("nobodys", mail="nobodys@partner.test"),
+        _group("inner", person_dn("author"), person_dn("partners")),
         _group("outer", person_dn("inner")),
         _group("loop", person_dn("outer")),
         _group("team", person_dn("bob"), kind=_DISTRIBUTION_UNIVERSAL),
@@ -100,6 +102,11 @@ def _user(
     if mail:
         attributes |= {"mail": mail, "proxyAddresses": [*(also or []), f"SMTP:{mail}"]}
     return person_dn(name), attributes | (more or {})
+
+
+def _contact(name: str, *, mail: str, also: list[str] | None = None) -> Entry:
+    """Somebody, or a group, of another forest."""
+    return person_dn(name), {"objectClass": "contact", "mail": mail, "proxyAddresses": [*(also or []), f"SMTP:{mail}"]}
 
 
 def _computer(name: str, *, mail: str) -> Entry:

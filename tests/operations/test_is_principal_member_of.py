@@ -151,7 +151,51 @@ def test_groups_of_other_forests_are_asked_there(serving: Cluster) -> None:
     ports = serving.ports()
     peers_of(ports).members[ELSEWHERE] = {(AUTHOR, "team@example.net")}
     assert ask(serving, groups=("none@example.com", "team@EXAMPLE.net"), calls=3, ports=ports).is_member
-    assert peers_of(ports).asked == [(ELSEWHERE, (AUTHOR, ("team@EXAMPLE.net",), 4))]
+    assert peers_of(ports).asked == [(ELSEWHERE, (AUTHOR, ("team@example.net",), 4))]
+
+
+@conforms(
+    "MS-RMPRS 3.5.4.1",
+    "Of a group with a subgroup in another forest, the server of that forest is asked before the answer.",
+)
+def test_a_subgroup_of_another_forest_is_asked_about_there(serving: Cluster) -> None:
+    """At any depth; one question for each forest, whatever groups it is for."""
+    directory = serving.directory()
+    directory.add_group("partners@example.com")
+    directory.add_group("friends@example.com", "partners@example.com")
+    for address in ("team@example.net", "staff@example.net", "club@example.org"):
+        directory.add_foreign_member("partners@example.com", address)
+    ports = serving.ports(directory)
+    peers_of(ports).members = {ELSEWHERE: {(AUTHOR, "team@example.net")}, ELSEWHERE + "?o": set()}
+    groups = ("friends@example.com", "partners@example.com", "none@example.com")
+    assert ask(serving, groups=groups, calls=2, ports=ports).is_member
+    assert peers_of(ports).asked == [
+        (ELSEWHERE + "?o", (AUTHOR, ("club@example.org",), 3)),
+        (ELSEWHERE, (AUTHOR, ("staff@example.net", "team@example.net"), 3)),
+    ]
+    assert not ask(serving, "outsider@example.com", groups, ports=ports).is_member
+
+
+def test_a_member_of_another_forest_by_its_address(serving: Cluster) -> None:
+    """Our directory has nothing of it but the address; nobody has to be asked."""
+    directory = serving.directory()
+    directory.add_group("partners@example.com")
+    directory.add_foreign_member("partners@example.com", "Guest@example.net")
+    ports = serving.ports(directory)
+    peers_of(ports).members[ELSEWHERE] = set()
+    assert ask(serving, "mail=GUEST@example.net", ("partners@example.com",), ports=ports).is_member
+    assert peers_of(ports).asked == []
+    assert not ask(serving, "guest@example.net", ("guest@example.net",), ports=ports).is_member
+
+
+def test_a_disabled_account_is_not_asked_about_elsewhere(serving: Cluster) -> None:
+    """Whatever another forest still has of it."""
+    directory = serving.directory()
+    directory.change_user(serving.sid(AUTHOR), enabled=False)
+    ports = serving.ports(directory)
+    peers_of(ports).members[ELSEWHERE] = {(AUTHOR, "team@example.net")}
+    assert not ask(serving, groups=("team@example.net",), ports=ports).is_member
+    assert peers_of(ports).asked == []
 
 
 def test_nobody_is_asked_where_the_own_directory_knows(serving: Cluster) -> None:

@@ -56,6 +56,16 @@ def test_yes_and_no(content: str, value: bool) -> None:
     assert follows_schema("group_expansion", body)
 
 
+def test_an_answer_has_so_much_time() -> None:
+    """What the question has left, since others wait for us; five seconds at most."""
+    with OtherServer(body=answer("true"), wait_seconds=1).serving() as server:
+        begun = time.monotonic()
+        with pytest.raises(PortUnavailable, match="in time"):
+            PEERS.is_principal_member_of(server.url, "a@example.com", ["g@example.com"], 1, 0.2)
+        assert time.monotonic() - begun < 0.9
+        assert PEERS.is_principal_member_of(server.url, "a@example.com", ["g@example.com"], 1, 100)
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from rmsserver.directory.ldap.account_search import AccountSearch
@@ -83,6 +83,11 @@ class LdapDirectory:
         if person.value is None:
             return frozenset()
         return self._memberships.among(person.value, person.born, names, deadline)
+
+    def foreign_members(self, groups: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """Of contacts, all e-mail addresses."""
+        names = {fold(name) for name in groups if is_askable(name)}
+        return self._memberships.foreign_members(names, self._client.deadline())
 
     def directory_of(self, account: DomainAccount) -> str | None:
         if self.by_sid(account.sid) is not None:

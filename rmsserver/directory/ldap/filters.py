@@ -17,6 +17,8 @@ ANYTHING = Filter("(objectClass=*)")
 IS_ACCOUNT = Filter("(|(objectCategory=person)(objectCategory=computer))")
 """As [MS-RMPR] 3.1.1.3.2 searches."""
 IS_GROUP = Filter("(objectCategory=group)")
+IS_CONTACT = Filter("(objectClass=contact)")
+"""Somebody, or a group, of another directory, under an e-mail address."""
 
 _NAME_LIMIT = 320
 """Characters of the longest e-mail address there is; no login is longer."""

@@ -16,9 +16,10 @@ import structlog
 
 from rmsserver.directory.ldap.answers import Entry, NotSupported, Scope, SearchRefused
 from rmsserver.directory.ldap.deadline import Deadline
-from rmsserver.directory.ldap.entries import Group, Person, group_attributes, has_email, read_group
-from rmsserver.directory.ldap.filters import ANYTHING, IN_CHAIN, IS_GROUP, Filter, all_of, any_of, equals
+from rmsserver.directory.ldap.entries import Group, Person, emails_of, group_attributes, has_email, read_group
+from rmsserver.directory.ldap.filters import ANYTHING, IN_CHAIN, IS_CONTACT, IS_GROUP, Filter, all_of, any_of, equals
 from rmsserver.directory.ldap.sids import sid_bytes, sid_text, with_rid
+from rmsserver.xrml.values import fold
 
 if TYPE_CHECKING:
     from rmsserver.directory.ldap.connection import Connection
@@ -92,6 +93,47 @@ class GroupSearch:
                 break
         _log.warning("directory.walk_too_long", account=person.known.account.name, groups=len(visited))
         return list(visited.values())
+
+    def foreign_members(self, groups: Iterable[Group]) -> dict[str, frozenset[str]]:
+        """By SID of each group the folded addresses of the contacts in it, level by level; none for most. Loops end: a group
+        is visited again only for a group of `groups` that it was not yet reached from.
+        """
+        found: dict[str, set[str]] = {}
+        reached: dict[str, set[str]] = {}
+        frontier = {fold(group.dn): {group.sid} for group in groups}
+        for _ in range(_WALK_LEVELS):
+            below: dict[str, set[str]] = {}
+            for entry in self._directly_in(list(frontier)):
+                origins = set().union(*(frontier.get(fold(dn), ()) for dn in entry.texts("memberOf")))
+                if entry.all("objectSid"):
+                    new = origins - reached.setdefault(fold(entry.dn), set())
+                    reached[fold(entry.dn)] |= new
+                    below.setdefault(fold(entry.dn), set()).update(new)
+                else:
+                    addresses = [fold(email) for email in emails_of(entry, self.email_attributes)]
+                    for sid in origins:
+                        found.setdefault(sid, set()).update(addresses)
+            frontier = {dn: origins for dn, origins in below.items() if origins}
+            if not frontier or len(reached) > _WALK_GROUPS:
+                break
+        if frontier:
+            _log.warning("directory.walk_too_long", groups=len(reached))
+        return {sid: frozenset(addresses) for sid, addresses in found.items()}
+
+    def _directly_in(self, dns: Iterable[str]) -> list[Entry]:
+        """Groups and contacts that these groups hold, with the groups that hold them."""
+        attributes = (*group_attributes(self.email_attributes), "memberOf")
+        return [
+            entry
+            for batch in _batches(dns)
+            for entry in self.connection.search(
+                self.base,
+                Scope.SUBTREE,
+                all_of(any_of((IS_GROUP, IS_CONTACT)), any_of(equals("memberOf", dn) for dn in batch)),
+                attributes,
+                self.deadline,
+            )
+        ]
 
     def _called(self, name: str) -> Sequence[Filter]:
         sid = sid_bytes(name)

@@ -17,13 +17,15 @@ from rmsserver.xrml.values import fold
 
 _MANY_NAMES = 200
 """Beyond this many names it is cheaper to ask for the account's groups than for each name."""
+_MOST_NAMES = 2_000
+"""Of one document, that are looked at for members of other directories: forty cost a search."""
 
 _log = structlog.get_logger()
 
 
 class Memberships:
-    """Four caches: groups by their names, an account's own list of groups, single answers of the in-chain rule, and for
-    documents that name a great many people the names of all groups an account is in.
+    """Five caches: groups by their names, an account's own list of groups, single answers of the in-chain rule, for documents
+    that name a great many people the names of all groups an account is in, and members of other directories.
 
     Nothing kept here is younger than the account it was found for, so that ages do not add up.
     """
@@ -36,6 +38,7 @@ class Memberships:
         self._lists: AgingCache[str, Groups] = AgingCache.of(settings, clock)
         self._chains: AgingCache[tuple[str, str], bool] = AgingCache.of(settings, clock)
         self._names: AgingCache[str, frozenset[str]] = AgingCache.of(settings, clock)
+        self._foreign: AgingCache[str, frozenset[str]] = AgingCache.of(settings, clock)
 
     def among(self, person: Person, born: float, names: Iterable[str], deadline: Deadline) -> frozenset[str]:
         """Which of `names` (e-mail addresses and SIDs folded) are groups of an account as it was at `born`."""
@@ -51,9 +54,25 @@ class Memberships:
             members |= self._in_chain(person, born, {n: g for n, g in groups.items() if n not in members}, deadline)
         return frozenset(members)
 
+    def foreign_members(self, names: Iterable[str], deadline: Deadline) -> dict[str, frozenset[str]]:
+        """For those of `names` (folded) that are groups which hold contacts: their addresses, folded."""
+        wanted = sorted(set(names))
+        if len(wanted) > _MOST_NAMES:
+            _log.warning("directory.too_many_names", names=len(wanted), asked=_MOST_NAMES)
+        groups = self._named(set(wanted[:_MOST_NAMES]), deadline)
+        known = {group.sid: self._foreign.get(group.sid) for group in groups.values()}
+        unknown = {group.sid: group for group in groups.values() if known[group.sid] is None}
+        if unknown:
+            born = self._clock()
+            found = self._client.ask_groups(lambda search: search.foreign_members(unknown.values()), deadline)
+            known |= {sid: self._foreign.put(sid, found.get(sid, frozenset()), born=born) for sid in unknown}
+        held = {name: entry.value for name, group in groups.items() if (entry := known[group.sid]) is not None}
+        return {name: addresses for name, addresses in held.items() if addresses}
+
     def flush(self) -> int:
         """Forget everything; how many entries there were."""
-        return self._groups.drop() + self._lists.drop() + self._chains.drop() + self._names.drop()
+        dropped = self._groups.drop() + self._lists.drop() + self._chains.drop() + self._names.drop()
+        return dropped + self._foreign.drop()
 
     def flush_of(self, names: set[str]) -> int:
         """Forget what concerns accounts and groups with these SIDs and e-mail addresses, folded."""
@@ -68,6 +87,7 @@ class Memberships:
         dropped = self._groups.drop(is_meant)
         # Which accounts a group has is not known here: whoever is in it now, his list may lack it.
         self._names.drop()
+        self._foreign.drop()
         dropped += self._lists.drop() if dropped else self._lists.drop(lambda sid, _: fold(sid) in sids)
         return dropped + self._chains.drop(lambda pair, _: not sids.isdisjoint(map(fold, pair)))
 
@@ -75,7 +95,8 @@ class Memberships:
         return self._groups.statistics()
 
     def statistics(self) -> CacheStatistics:
-        return self._lists.statistics() + self._chains.statistics() + self._names.statistics()
+        lists = self._lists.statistics() + self._chains.statistics() + self._names.statistics()
+        return lists + self._foreign.statistics()
 
     # --- inside ---------------------------------------------------------------------------------------------
 

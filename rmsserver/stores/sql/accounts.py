@@ -11,9 +11,16 @@ from sqlalchemy import CTE, Connection, Delete, RowMapping, Select, Update, dele
 from sqlalchemy.exc import IntegrityError
 
 from rmsserver.errors import OperatorError
-from rmsserver.ports import StoredAccount, StoredGroup
+from rmsserver.ports import ForeignMember, StoredAccount, StoredGroup
 from rmsserver.stores.sql.database import Database
-from rmsserver.stores.sql.tables import account_emails, accounts, directory_state, group_members, groups
+from rmsserver.stores.sql.tables import (
+    account_emails,
+    accounts,
+    directory_state,
+    foreign_members,
+    group_members,
+    groups,
+)
 from rmsserver.xrml.values import fold
 
 _FIRST_RID = 1104
@@ -101,6 +108,22 @@ class SqlAccounts:
         with self._database.read() as connection:
             return list(connection.execute(query.order_by(group_members.c.member_sid)).scalars())
 
+    def foreign_members(self, group_sid: str) -> list[ForeignMember]:
+        columns = foreign_members.c
+        query = select(columns.email).where(columns.group_sid == group_sid).order_by(columns.email_folded)
+        with self._database.read() as connection:
+            return [ForeignMember(email) for email in connection.execute(query).scalars()]
+
+    def foreign_memberships(self) -> list[tuple[str, StoredGroup]]:
+        first = select(foreign_members.c.email_folded, foreign_members.c.group_sid)
+        above = first.cte("above_foreign", recursive=True)
+        next_ = select(above.c.email_folded, group_members.c.group_sid)
+        above = above.union(next_.join(above, group_members.c.member_sid == above.c.group_sid))
+        query = select(above.c.email_folded, groups.c.sid, groups.c.email_folded.label("group_email"))
+        with self._database.read() as connection:
+            rows = connection.execute(query.join(above, above.c.group_sid == groups.c.sid))
+            return [(address, StoredGroup(sid, email)) for address, sid, email in rows]
+
     # --- changing -------------------------------------------------------------------------------------------
 
     def add_account(self, login: str, emails: Sequence[str]) -> StoredAccount:
@@ -162,6 +185,16 @@ class SqlAccounts:
     def remove_member(self, group_sid: str, member_sid: str) -> None:
         with self._change("the group changed meanwhile") as connection:
             _one(connection, delete(group_members).filter_by(group_sid=group_sid, member_sid=member_sid))
+
+    def add_foreign_member(self, group_sid: str, email: str) -> None:
+        with self._change("the group changed meanwhile") as connection:
+            key = {"group_sid": group_sid, "email_folded": fold(email)}
+            if connection.execute(select(foreign_members).filter_by(**key)).first() is None:
+                connection.execute(insert(foreign_members), {**key, "email": email})
+
+    def remove_foreign_member(self, group_sid: str, email_folded: str) -> None:
+        with self._change("the group changed meanwhile") as connection:
+            _one(connection, delete(foreign_members).filter_by(group_sid=group_sid, email_folded=email_folded))
 
     # --- inside ---------------------------------------------------------------------------------------------
 

@@ -153,6 +153,14 @@ group_members = Table(
     Index(None, "member_sid"),
 )
 
+foreign_members = Table(
+    "foreign_members",
+    metadata,
+    Column("group_sid", String(184), ForeignKey("groups.sid", ondelete="CASCADE"), primary_key=True),
+    Column("email_folded", String(320), primary_key=True),
+    Column("email", String(320), nullable=False),
+)
+
 key_pool = Table(
     "key_pool",
     metadata,
