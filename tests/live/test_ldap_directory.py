@@ -56,6 +56,15 @@ class TestLdapDirectory(DirectoryContract):
     """The contract, over LDAP and over the global catalogue, with each way of resolving nested groups."""
 
 
+def test_contacts_have_all_their_addresses(directory: LdapDirectory) -> None:
+    """Those in a group at any depth; a contact in no group is nobody's. A flush of the group forgets them."""
+    found = directory.foreign_members(["outer@rms.test", "readers@rms.test", "nobodys@partner.test"])
+    assert found == {"outer@rms.test": {"guests@partner.test", "visitors@partner.test"}}
+    assert directory.foreign_members(["outer@rms.test"]) == found
+    assert directory.flush("outer@rms.test") > 0
+    assert directory.foreign_members(["outer@rms.test"]) == found
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
