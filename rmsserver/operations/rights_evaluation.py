@@ -62,8 +62,9 @@ def identify(rac: RightsAccountCertificate, state: ServerState, directory: Direc
 
     What our directory says of a SID it knows goes before what the RAC says, which may be a year old: addresses that
     were taken away do not count, new aliases do, a disabled account has nothing. An account of our own that the
-    directory no longer knows has nothing either. For accounts of others the RAC's address and aliases count, within the
-    e-mail domains that their issuer is trusted with, and SIDs only where it is trusted with those.
+    directory no longer knows has nothing either, nor has one of the root's on a licensing-only cluster. For accounts of
+    others the RAC's address and aliases count, within the e-mail domains that their issuer is trusted with, and SIDs only
+    where it is trusted with those.
     Diverges: the specification is silent on disabled and removed accounts. Raises PortUnavailable.
     """
     domain = state.trusted_user_domains.get(rac.issuer.public_key.id)
@@ -81,7 +82,24 @@ def identify(rac: RightsAccountCertificate, state: ServerState, directory: Direc
             return reader_of(known, identity)
         if any(rac.issuer.public_key == own.key.public for own in (state.licensor, *state.former_licensors)):
             return None
+        if domain is None and state.is_licensing_only:
+            namesake = account_of_root(identity, rac.email, directory)
+            return None if namesake is None else reader_of(namesake, identity)
     return Reader(ids, _addresses(emails))
+
+
+def account_of_root(sid: str, email: str, directory: Directory) -> DirectoryAccount | None:
+    """For a SID of the root cluster that this licensing-only cluster's directory does not know: its account of that address.
+
+    Two embedded directories have a SID each for one person. A SID of this directory's own domain is an account that is
+    gone: who has its address now is somebody else. Raises PortUnavailable.
+    """
+    found = directory.by_email(email.strip())
+    return None if found is None or _domain(found.account.sid) == _domain(sid) else found
+
+
+def _domain(sid: str) -> str:
+    return sid.rpartition("-")[0].upper()
 
 
 def reader_of(account: DirectoryAccount, *sids: str) -> Reader | None:

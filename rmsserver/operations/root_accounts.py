@@ -1,7 +1,8 @@
 """The accounts of a licensing-only cluster: their key pairs are at its root cluster ([MS-RMSI] 1.3.4, 3.3).
 
-The root answers Precertify, where it lists this server's account. What it answers is checked like a certificate that a caller
-presents, and kept in the cache of licences, so that a mailbox is asked for once in its lifetime.
+The root answers Precertify, where it lists this server's account: by SID, or by address where it has a directory of its own.
+What it answers is checked like a certificate that a caller presents, and kept in the cache of licences, so that a mailbox is
+asked for once in its lifetime.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from dataclasses import dataclass, field
 
 from rmsserver.errors import AcquirePreLicenseInvalidLicensee, RmsError
 from rmsserver.operations.account_certificate import verify_account_certificate
+from rmsserver.operations.rights_evaluation import WINDOWS, account_of_root
 from rmsserver.operations.subject import Subject
 from rmsserver.operations.use_licenses import UseLicenses
+from rmsserver.ports import Directory
 from rmsserver.xrml.rac import RightsAccountCertificate
 
 PRECERTIFICATION = "/Precertification.asmx"
@@ -44,7 +47,7 @@ def certified_at_root(subject: Subject, server: UseLicenses) -> RightsAccountCer
             return _verified(kept.text, subject, server)
         except RmsError:
             server.caller.trail.note("root", "the certificate in the cache does not count any more")
-    text = server.ports.peers.precertify(url, subject.id)
+    text = server.ports.peers.precertify(url, subject.id) or server.ports.peers.precertify(url, subject.email)
     if text is None:
         raise AcquirePreLicenseInvalidLicensee("the root cluster has no certificate for the account")
     rac = _verified(text, subject, server)
@@ -56,6 +59,15 @@ def _verified(text: str, subject: Subject, server: UseLicenses) -> RightsAccount
     # Nobody presents a certificate here, so it need not be the caller's own.
     state = dataclasses.replace(server.state, require_own_rac=False)
     rac = verify_account_certificate((text,), server.caller, state, server.now, verified=server.ports.license_cache)
-    if rac.account != (subject.id_type, subject.id):
+    if rac.account != (subject.id_type, subject.id) and not _is_namesake(rac, subject, server.ports.directory):
         raise AcquirePreLicenseInvalidLicensee("the root cluster answered with the certificate of another account")
     return rac
+
+
+def _is_namesake(rac: RightsAccountCertificate, subject: Subject, directory: Directory) -> bool:
+    """Would the certificate, presented here, stand for this very account?"""
+    id_type, sid = rac.account
+    if id_type != WINDOWS or directory.by_sid(sid) is not None:
+        return False
+    found = account_of_root(sid, rac.email, directory)
+    return found is not None and found.account.sid == subject.id

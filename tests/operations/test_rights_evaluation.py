@@ -98,6 +98,32 @@ def test_own_account_that_is_gone_is_nobody(mode_2: Cluster) -> None:
     assert identify(mode_2.account(READER).rac, mode_2.state, directory) is None
 
 
+def test_accounts_of_the_root_on_a_licensing_only_cluster(mode_2: Cluster, stranger: Cluster) -> None:
+    """Where two directories have a SID each for one person, the address leads to our account: its groups, its aliases, or
+    that it is disabled. A SID of our own domain that is gone is nobody, whoever has its address now (L6).
+    """
+    slc = stranger.state.licensor.certificate.principal.public_key
+    state = mode_2.with_state(root_url="https://root.example.com/_wmcs", trusted_rac_issuers={slc.id: slc}).state
+    rac = mode_2.account(READER, licensor=stranger.state.licensor).rac
+    directory = MemoryDirectory("BRANCH", domain_sid="S-1-5-21-1-2-3")
+    directory.add_user("reader", "nick@example.com", READER)
+    mine = directory.by_email(READER)
+    assert mine is not None
+    found = identify(rac, state, directory)
+    assert found is not None
+    assert found.directory_sid == mine.account.sid
+    assert found.emails == {READER, "nick@example.com"}
+    assert found.is_named_by(Grantee("Windows", mode_2.sid(READER), ""))
+    directory.change_user(mine.account.sid, enabled=False)
+    assert identify(rac, state, directory) is None
+    directory.remove_user(mine.account.sid)
+    assert identify(rac, state, directory) is None
+    shared = mode_2.directory()
+    shared.remove_user(mode_2.sid(READER))
+    shared.add_user("successor", READER)
+    assert identify(rac, state, shared) is None
+
+
 def test_account_of_a_trusted_domain_is_what_its_certificate_says(mode_2: Cluster, stranger: Cluster) -> None:
     account = mode_2.account(
         "guest@partner.com", licensor=stranger.state.licensor, aliases=("g@partner.com",), id_type="Federation"

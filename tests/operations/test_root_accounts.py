@@ -79,6 +79,7 @@ def test_a_root_that_is_away_is_a_fault(branch: Desk) -> None:
     assert len(peers(branch).asked) == 1
 
 
+@conforms("MS-RMSI 3.5.4.1", "Where the account's key cannot be had, an error stands in the place of the licence.")
 def test_L9_the_answer_is_checked(root: Desk, branch: Desk, stranger: Cluster) -> None:
     """Signed by exactly the trusted key, for exactly the account asked about."""
     published = branch.cluster.publish(branch.cluster.author())
@@ -89,6 +90,27 @@ def test_L9_the_answer_is_checked(root: Desk, branch: Desk, stranger: Cluster) -
     assert ask(branch, published, READER) == (AcquirePreLicenseInvalidLicensee,)
     certificates[sid] = at_root(root, READER)
     assert isinstance(ask(branch, published, READER)[0], UseLicense)
+
+
+def test_two_directories_with_a_sid_each_for_one_person(root: Desk, branch: Desk) -> None:
+    """Embedded directories: whom the root does not know by SID is asked about by address, and is our account of it."""
+    published = branch.cluster.publish(branch.cluster.author())
+    sid, theirs = branch.cluster.sid(READER), at_root(root, READER)
+    branch.directory.remove_user(sid)
+    branch.directory.add_user("reader", READER, sid="S-1-5-21-1-2-3-1105")
+    certificates = peers(branch).certificates[PRECERTIFICATION] = {READER: at_root(root, AUTHOR)}
+    assert ask(branch, published, READER) == (AcquirePreLicenseInvalidLicensee,), "of another address"
+    certificates[READER] = theirs
+    peers(branch).asked.clear()
+    key = stored_key(root, READER)
+    assert key is not None
+    for _ in range(2):
+        [license_] = ask(branch, published, READER)
+        assert isinstance(license_, UseLicense)
+        assert license_.open_content_key(key, bytes(16)) == published.content_key
+    assert [identity for _, identity in peers(branch).asked] == ["S-1-5-21-1-2-3-1105", READER]
+    branch.directory.add_user("namesake", "other@example.com", sid=sid)
+    assert ask(branch, published, READER) == (AcquirePreLicenseInvalidLicensee,), "the SID is another account's here"
 
 
 def test_exclusions_and_times_hold_for_what_is_kept(root: Desk, branch: Desk) -> None:

@@ -58,6 +58,15 @@ def test_a_licence_with_the_key_of_the_root(root: RealServer, branch: RealServer
     assert AcquirePreLicenseInvalidLicensee.wire_name in refused
 
 
+def test_asked_by_address(root: RealServer) -> None:
+    """As clusters with a directory each ask; an address of nobody has no answer."""
+    peers, url = HttpPeers(HttpPeer()), f"{root.http.url}/_wmcs{PATH}"
+    found = peers.precertify(url, READER)
+    assert found is not None
+    assert f"<NAME>{READER}</NAME>" in found
+    assert peers.precertify(url, "nobody&co@example.com") is None
+
+
 def test_a_closed_door_is_no_answer(root: RealServer) -> None:
     """Where the root does not list this server, the request fails: no reader is said to be unknown."""
     closed = RealServer(root.cluster)
