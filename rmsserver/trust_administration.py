@@ -133,11 +133,15 @@ def remove_tpd(home: Home, domain: Guid) -> None:
     home.configuration.touch()
 
 
+def adoption_report(home: Home, domain: CheckedDomain, now: dt.datetime) -> tuple[Note, ...]:
+    """What adopting the domain would not bring; nothing is changed. Raises OperatorError where it cannot be adopted."""
+    check_adoption(domain, home.state, now)
+    return adoption_notes(domain, home.state, now)
+
+
 def adopt_tpd(home: Home, domain: CheckedDomain, now: dt.datetime) -> tuple[Note, ...]:
     """Make the domain's chain and key the cluster's own. Raises OperatorError; the notes say what is not brought."""
-    before = home.state
-    check_adoption(domain, before)
-    notes = adoption_notes(domain, before, now)
+    before, notes = home.state, adoption_report(home, domain, now)
     if domain.licensor.key.public != before.licensor.key.public:
         home.certificates.install_licensor(domain.licensor.chain, domain.licensor.key)
         home.configuration.touch()

@@ -15,8 +15,8 @@ from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.cli.user_domains import guid_of
 from rmsserver.cli.written_files import read_limited, write_new
 from rmsserver.errors import OperatorError
-from rmsserver.operations.admin.trusted_publishing_domains import CheckedDomain
-from rmsserver.trust_administration import adopt_tpd, export_tpd, import_tpd, open_tpd, remove_tpd
+from rmsserver.operations.admin.trusted_publishing_domains import CheckedDomain, Note
+from rmsserver.trust_administration import adopt_tpd, adoption_report, export_tpd, import_tpd, open_tpd, remove_tpd
 
 _VARIABLE = "RMS_FILE_PASSWORD"
 _password_file = click.option(
@@ -126,17 +126,24 @@ def tpd_adopt(file: Path, home: Path, password_file: Path | None, yes: bool, as_
     This is how an AD RMS cluster moves here (docs/moving-from-ad-rms.md). What the file cannot bring is listed, with what to
     do about each.
     """
-    domain = _open(file, password_file)
+    domain, now = _open(file, password_file), dt.datetime.now(dt.UTC)
+    opened = open_home(home)
     if not as_json:
-        click.echo(f"{domain.name}, mode {domain.licensor.mode.value}, {len(domain.templates)} templates.")
+        _tell(domain, adoption_report(opened, domain, now))
     ask("From now on this cluster issues as that one. Take it over?", yes)
-    notes = adopt_tpd(open_home(home), domain, dt.datetime.now(dt.UTC))
+    notes = adopt_tpd(opened, domain, now)
     note("key", domain.licensor.key.public.id.hex())
     alert("the cluster took another one over")
     if as_json:
         print_json({"name": domain.name, "notes": [{"what": note.what, "remedy": note.remedy} for note in notes]})
-        return
-    click.echo(f"This cluster is {domain.name} now. What the file does not bring:")
+    else:
+        click.echo(f"\nThis cluster is {domain.name} now.")
+
+
+def _tell(domain: CheckedDomain, notes: tuple[Note, ...]) -> None:
+    """Before anything happens: whoever is asked should know."""
+    click.echo(f"{domain.name}, mode {domain.licensor.mode.value}, {len(domain.templates)} templates.")
+    click.echo("What the file does not bring:")
     for number, missing in enumerate(notes, 1):
         click.echo(f"\n{number}. {missing.what}\n   {missing.remedy}")
 

@@ -72,8 +72,8 @@ def check_import(domain: CheckedDomain, state: ServerState) -> None:
     _check_mode(domain, state, "import the domain")
 
 
-def check_adoption(domain: CheckedDomain, state: ServerState) -> None:
-    """Raises OperatorError."""
+def check_adoption(domain: CheckedDomain, state: ServerState, now: dt.datetime) -> None:
+    """Raises OperatorError, also where the certificate may not issue now: the cluster could do nothing any more (K4)."""
     if domain.licensor.key.public == state.licensor.key.public and not missing_templates(domain, state):
         raise OperatorError("this cluster has this key already: there is nothing to adopt")
     if state.is_licensing_only:
@@ -82,6 +82,13 @@ def check_adoption(domain: CheckedDomain, state: ServerState) -> None:
         raise OperatorError(
             "the domain is of cryptographic mode 1 and this cluster of mode 2, which cannot go back: make a cluster with "
             "`rmsserver init --crypto-mode 1`, adopt the file there, then run `rmsserver key upgrade-mode`"
+        )
+    slc = domain.licensor.certificate
+    start, end = slc.issuance
+    if not max(start, slc.issued_time) <= now < end:
+        raise OperatorError(
+            f"the domain's certificate issues from {max(start, slc.issued_time):%Y-%m-%d} until {end:%Y-%m-%d}, so this "
+            "cluster could issue nothing with it: run `rmsserver tpd import`, and its documents open with our own key"
         )
 
 
@@ -96,6 +103,7 @@ def adoption_notes(domain: CheckedDomain, state: ServerState, now: dt.datetime) 
         _user_keys(),
         *_host_names(domain, state),
         *_expired_authorities(domain, now),
+        *_templates_left(domain, state),
         Note(
             "The clients' publishing certificates (CLCs) that the old cluster issued are not known here.",
             "Documents that come with their certificates are recognised by them. Keep serveUnknownLicensors on for the rest; "
@@ -137,28 +145,51 @@ def _host_names(domain: CheckedDomain, state: ServerState) -> tuple[Note, ...]:
 
 
 def _expired_authorities(domain: CheckedDomain, now: dt.datetime) -> tuple[Note, ...]:
-    chain = [IssuingCertificate.read(text) for text in domain.licensor.chain]
-    over = [certificate for certificate in chain[1:] if certificate.issuance.end <= now]
+    above = [IssuingCertificate.read(text) for text in domain.licensor.chain[1:]]
+    over = [certificate for certificate in above if certificate.issuance.end <= now]
+    if not over:
+        return ()
+    names = "; ".join(f"{name_of(c)} (until {c.issuance.end:%Y-%m-%d})" for c in over)
+    return (
+        Note(
+            f"Authorities above the certificate no longer issue: {names}.",
+            "Leave them as they are. Clients compare their ranges with the time at which the next certificate was "
+            "issued, not with today; `rmsserver key renew` and `rollover` are not for this chain.",
+        ),
+    )
+
+
+def _templates_left(domain: CheckedDomain, state: ServerState) -> tuple[Note, ...]:
     notes = []
-    if over:
-        names = "; ".join(f"{name_of(c)} (until {c.issuance.end:%Y-%m-%d})" for c in over)
+    if domain.left_out:
         notes.append(
             Note(
-                f"Authorities above the certificate no longer issue: {names}.",
-                "Leave them as they are. Clients compare their ranges with the time at which the next certificate was "
-                "issued, not with today; `rmsserver key renew` and `rollover` are not for this chain.",
+                f"{domain.left_out} templates of the file are not signed by its certificate, or cannot be read.",
+                "Documents under them open by what they carry themselves. Make them anew with `rmsserver template`.",
             )
         )
-    start, end = chain[0].issuance
-    if not max(start, chain[0].issued_time) <= now < end:
+    here = {template.guid: state.template(template.guid) for template in domain.templates}
+    kept = [str(template.guid) for template in domain.templates if _is_another(template, here[template.guid])]
+    if kept:
         notes.append(
             Note(
-                f"The certificate itself issues from {start:%Y-%m-%d} until {end:%Y-%m-%d}: now it may issue nothing.",
-                "Do not adopt it: import it with `rmsserver tpd import`, so that its documents open with licences of this "
-                "cluster's own key.",
+                f"These templates are here already and say something else; ours stay: {', '.join(kept)}.",
+                "Compare them with the old cluster's, and change ours with `rmsserver template edit` where it was right.",
             )
         )
     return tuple(notes)
+
+
+def _is_another(theirs: RightsTemplate, ours: RightsTemplate | None) -> bool:
+    """Another text, but for who signed it when."""
+    if ours is None:
+        return False
+    signed = ("ISSUER", "ISSUEDTIME")
+    one, other = (
+        [element.surface for element in template.body.children if element.tag not in signed]
+        for template in (theirs, ours)
+    )
+    return one != other
 
 
 def _check_mode(domain: CheckedDomain, state: ServerState, what: str) -> None:

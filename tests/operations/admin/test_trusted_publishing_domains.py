@@ -8,7 +8,9 @@ import pytest
 
 from rmsserver.errors import NoRightsForRequestedPrincipal, OperatorError
 from rmsserver.operations.admin.publishing_domain_file import PublishingDomain
+from rmsserver.operations.admin.server_keys import reissue_template
 from rmsserver.operations.admin.trusted_publishing_domains import (
+    CheckedDomain,
     adoption_notes,
     check_adoption,
     check_domain,
@@ -18,6 +20,7 @@ from rmsserver.operations.admin.trusted_publishing_domains import (
 from rmsserver.state import ServerState
 from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import CryptoMode
+from rmsserver.xrml.template import RightsTemplate
 from tests.cluster import NOW, Cluster, key
 from tests.operations.admin.old_cluster import HOST, old_file, old_licensor, old_template
 from tests.operations.licensing import Desk
@@ -93,18 +96,18 @@ def test_who_may_be_imported(mode_1: Cluster, mode_2: Cluster) -> None:
 def test_who_may_be_adopted(mode_1: Cluster, mode_2: Cluster) -> None:
     """Not a mode 1 domain by a mode 2 cluster; not again, once everything is there; not by a licensing-only cluster."""
     domain = check_domain(old_file())
-    check_adoption(domain, mode_1.state)
-    check_adoption(check_domain(old_file(CryptoMode.MODE_2)), mode_1.state)
+    check_adoption(domain, mode_1.state, NOW)
+    check_adoption(check_domain(old_file(CryptoMode.MODE_2)), mode_1.state, NOW)
     with pytest.raises(OperatorError, match="--crypto-mode 1"):
-        check_adoption(domain, mode_2.state)
+        check_adoption(domain, mode_2.state, NOW)
     with pytest.raises(OperatorError, match="root cluster"):
-        check_adoption(domain, mode_1.with_state(root_url="http://root.example/_wmcs").state)
+        check_adoption(domain, mode_1.with_state(root_url="http://root.example/_wmcs").state, NOW)
     after = adopted(mode_1, old_file())
-    check_adoption(domain, after)  # templates are still missing: a takeover that was interrupted goes on
+    check_adoption(domain, after, NOW)  # templates are still missing: a takeover that was interrupted goes on
     assert missing_templates(domain, after) == domain.templates
     finished = dataclasses.replace(after, published_templates={t.guid: t for t in domain.templates})
     with pytest.raises(OperatorError, match="already"):
-        check_adoption(domain, finished)
+        check_adoption(domain, finished, NOW)
 
 
 # --- the report ----------------------------------------------------------------------------------------------------------
@@ -129,10 +132,33 @@ def test_a_cluster_under_the_same_name(mode_1: Cluster) -> None:
     assert not any(HOST in note.what for note in adoption_notes(check_domain(old_file()), state, NOW))
 
 
-def test_a_certificate_that_is_over(mode_1: Cluster) -> None:
-    """K4: said before it is too late; import is what helps then."""
+def test_K4_a_certificate_that_is_over_or_not_yet(mode_1: Cluster) -> None:
+    """Not adopted: nothing could be issued with it. Imported, its documents open."""
     domain = check_domain(old_file(until=NOW.replace(year=2020)))
-    assert any("tpd import" in note.remedy for note in adoption_notes(domain, mode_1.state, NOW))
+    check_import(domain, mode_1.state)
+    with pytest.raises(OperatorError, match="tpd import"):
+        check_adoption(domain, mode_1.state, NOW)
+    with pytest.raises(OperatorError, match="tpd import"):
+        check_adoption(check_domain(old_file()), mode_1.state, NOW.replace(year=1999))
+
+
+def test_templates_that_do_not_come(mode_1: Cluster) -> None:
+    """Those that cannot be used are counted; of those that are here already but say something else ours stay."""
+
+    def about_templates(domain: CheckedDomain, state: ServerState) -> list[str]:
+        return [note.what for note in adoption_notes(domain, state, NOW) if "templates" in note.what]
+
+    domain = check_domain(old_file())
+    assert about_templates(domain, mode_1.state) == []
+    (left,) = about_templates(dataclasses.replace(domain, left_out=3), mode_1.state)
+    assert left.startswith("3 templates")
+    (theirs,) = domain.templates
+    ours = RightsTemplate.read(theirs.text.replace("reader@", "writer@"))
+    assert ours.text != theirs.text
+    again = RightsTemplate.read(reissue_template(theirs, mode_1.state.licensor, NOW))
+    assert about_templates(domain, mode_1.with_state(published_templates={again.guid: again}).state) == []
+    (kept,) = about_templates(domain, mode_1.with_state(archived_templates={ours.guid: ours}).state)
+    assert str(ours.guid) in kept
 
 
 # --- served --------------------------------------------------------------------------------------------------------------
