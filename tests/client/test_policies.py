@@ -12,6 +12,7 @@ import pytest
 
 from rmsserver.xrml.revocation import RevocationList, RevokedBy
 from tests.client.served_cluster import Outcome, ServedCluster, free_port
+from tests.conformance import conforms
 
 SECRET = b"The plan: meet at noon.\n"
 
@@ -65,6 +66,9 @@ def test_an_excluded_user_is_served_again_with_a_new_certificate(cluster: Served
     assert_opens(opened(cluster, document))
 
 
+@conforms(
+    "MS-RMPR 3.1.5", "A serving process looks again and again whether the version of the configuration has moved."
+)
 def test_a_blocked_user_is_refused_whatever_certificate(cluster: ServedCluster, tmp_path: Path) -> None:
     """Also a new one, until the block is lifted."""
     document = protected(cluster, tmp_path, "--grant", "reader@example.com=VIEW")

@@ -658,6 +658,17 @@ def test_no_content_key_in_the_printed_form_of_what_is_cached(desk: Desk) -> Non
 
 
 @conforms("MS-RMPR 3.4.4.1", "Where the no-rights cache is on, it is asked before the licence is decrypted.")
+def test_a_remembered_refusal_comes_before_decryption(desk: Desk) -> None:
+    """Also where the licence itself is not in the cache any more."""
+    published = desk.cluster.publish(desk.cluster.author(), VIEW)
+    refused(desk, published, NoRightsForRequestedPrincipal, reader=OUTSIDER)
+    cache = desk.ports.license_cache
+    assert isinstance(cache, BoundedLicenseCache)
+    cache._entries.clear()
+    desk.ports = dataclasses.replace(desk.ports, budget=_NoBudget())
+    refused(desk, published, NoRightsForRequestedPrincipal, reader=OUTSIDER)
+
+
 @conforms("MS-RMPR 3.4.4.1", "An account in the no-rights cache gets NoRightsForRequestedPrincipal.")
 @conforms("MS-RMPR 3.4.4.1", "An account without rights is put into the no-rights cache where that is on.")
 def test_no_rights_are_remembered_until_directory_or_configuration_change(desk: Desk) -> None:
@@ -682,6 +693,25 @@ def test_no_rights_cache_can_be_switched_off(desk: Desk) -> None:
     for _ in range(2):
         refused(desk, published, NoRightsForRequestedPrincipal, reader=OUTSIDER)
         assert "no_rights" not in desk.facts
+    desk.configure(no_rights_cache_enabled=True)
+    refused(desk, published, NoRightsForRequestedPrincipal, reader=OUTSIDER)
+    assert "no_rights" not in desk.facts
+
+
+@conforms("MS-RMPR 3.4.4.1", "A remembered refusal is that of one account, by type of ID and ID.")
+def test_a_refusal_is_remembered_by_type_of_id_and_id(desk: Desk) -> None:
+    """Certificates with the same address and another ID, or the same ID of another type, are other accounts."""
+    outsider, sid = desk.cluster.account(OUTSIDER), desk.cluster.sid(OUTSIDER)
+    rights = [Right.of("VIEW", Grantee("Federation", sid, "")), Right.of("EDIT", grantee(READER))]
+    published = desk.cluster.publish(desk.cluster.author(), rights)
+    desk.configure(federation_enabled=True)
+    refused(desk, published, NoRightsForRequestedPrincipal, reader=OUTSIDER)
+    for old, new, granted in (('"Windows"', '"Federation"', "VIEW"), (sid, desk.cluster.sid(READER), "EDIT")):
+        assert outsider.rac.body.surface.count(old) == 1
+        body = outsider.rac.body.surface.replace(old, new)
+        leaf = signed_document(body, desk.cluster.state.licensor.key, desk.cluster.mode)
+        other = dataclasses.replace(outsider, chain=(leaf, *outsider.chain[1:]))
+        assert [right.name for right in desk.ask(published, other).rights] == [granted]
 
 
 @conforms("MS-RMPR 3.4.4.1", "A remembered refusal is that of one account, by type of ID and ID.")

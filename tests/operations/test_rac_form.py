@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
+from rmsserver.xrml.errors import SealError
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.rac import RightsAccountCertificate
 from tests.conformance import conforms
@@ -302,3 +303,5 @@ def test_private_key(all_kinds: Issued, kind: str) -> None:
     rac = RightsAccountCertificate.read(all_kinds.texts[kind])
     opened = rac.open_private_key(all_kinds.machine, bytes(16))
     assert opened.public.modulus == modulus(one(all_kinds.root(kind), f"{PRINCIPAL}/PUBLICKEY"))
+    with pytest.raises(SealError):
+        rac.open_private_key(all_kinds.account, bytes(16))

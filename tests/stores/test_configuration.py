@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.values import Version, VersionSpan
 from tests.cluster import DAY, NOW, make_cluster
 from tests.conformance import conforms
+from tests.stores.test_certificate_changes import DOMAIN
 from tests.stores.test_certificates import new_store
 
 BASE_URL = "http://rms.example.com/_wmcs"
@@ -104,6 +106,26 @@ def test_without_base_url(tmp_path: Path, database: Database) -> None:
 
 
 @conforms("MS-RMPR 3.1.3.3", "Every change of the configuration moves its version.")
+@conforms("MS-RMPR 3.1.5", "Where the version has moved, the whole state is replaced.")
+def test_the_state_after_a_change_is_that_of_a_process_that_starts_now(
+    tmp_path: Path, configuration: SqlConfiguration
+) -> None:
+    """Values, lists, templates and certificates, whatever of them was changed."""
+    store = new_store(tmp_path / "home")
+    holder = StateHolder(store, configuration)
+    configuration.set_values({"name": "A", "externalLicensingUrl": "https://out.example.com/_wmcs/licensing"})
+    configuration.change_list("blockedUsers", add=["a@example.com"])
+    configuration.put_template(make_cluster(CryptoMode.MODE_2).template().text, NOW)
+    store.add_publishing_domain(DOMAIN)
+    assert holder.refresh()
+    now, of_another = holder.current(), StateHolder(store, configuration).current()
+    for field in dataclasses.fields(ServerState):
+        # Parsed documents are equal where their texts are.
+        assert str(getattr(now, field.name)) == str(getattr(of_another, field.name)), field.name
+    assert (now.name, len(now.published_templates)) == ("A", 1)
+    assert [server.licensor.chain for server in now.trusted_licensing_servers] == [DOMAIN.licensor.chain]
+
+
 @conforms("MS-RMPR 3.1.5", "Where the version has moved, the whole state is replaced.")
 def test_refresh_only_when_the_version_moved(holder: StateHolder, configuration: SqlConfiguration) -> None:
     """3.1.5: the same state object as long as the version is the same, a whole new one after."""

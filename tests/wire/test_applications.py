@@ -136,6 +136,7 @@ def test_republishing(server: RealServer, soap12: bool) -> None:
 @conforms("MS-RMSI 2.1", "All four interfaces answer SOAP 1.1 and SOAP 1.2 over HTTP.")
 @conforms("MS-RMSI 3.2.4.1", "Only a decommissioned server hands out content keys.")
 @conforms("MS-RMSI 3.2.4.1", "A licence sealed to one of those is answered with its content key.")
+@conforms("MS-RMSI 3.2.4.1", "The key's type is AES or DES.")
 @pytest.mark.parametrize("soap12", [False, True], ids=["soap11", "soap12"])
 def test_decommissioned_and_back(server: RealServer, soap12: bool) -> None:
     """Only the content key is to be had, whatever was granted; after the way back everything else again."""

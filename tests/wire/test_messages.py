@@ -150,11 +150,14 @@ def test_versions_in_answers(server: RealServer, operation: str) -> None:
 @pytest.mark.parametrize(
     ("minimum", "maximum", "name"),
     [
-        pytest.param(
-            "1.0.0.0",
-            "<x>1.0.0.0</x>",
-            "MalformedDataVersion",
-            marks=conforms("MS-RMPR 2.2.4.2", "A version that is not plain text is malformed."),
+        *(
+            pytest.param(
+                "1.0.0.0",
+                wrong,
+                "MalformedDataVersion",
+                marks=conforms("MS-RMPR 2.2.4.2", "A version that is not plain text is malformed."),
+            )
+            for wrong in ("<x>1.0.0.0</x>", "1.0.0.0<x/>", "<x/>1.0.0.0")
         ),
         *(
             pytest.param(

@@ -22,6 +22,11 @@ from tests.wire.exchanges import EXCHANGES, FOLDER, Exchange, key, serving, spok
 STAND_IN = bytes(16)
 
 
+@conforms("MS-RMPR 3.1.4", "Every answer has the VersionData header.")
+@conforms(
+    "MS-RMPR 3.1.4.7",
+    "Keys, hashes and enabling bits of what a cluster issues are those of its mode, in either mode.",
+)
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange.name)
 def test_the_recorded_request_has_the_recorded_answer(exchange: Exchange) -> None:
     """Byte for byte: status, headers but Date, envelope, documents, signatures."""
