@@ -300,10 +300,6 @@ class Config(BaseSettings):
         if (self.passphrase_source is PassphraseSource.FILE) != (self.passphrase_file is not None):
             wrong.append('passphrase_file belongs to passphrase_source = "file": set both, or neither')
         wrong += self._sign_on_of_a_domain()
-        if self.federation.issuers and self.tls_certificate is None:
-            wrong.append(
-                "federation.issuers: federation is served over TLS of this server alone: set tls_certificate, tls_key"
-            )
         if wrong:
             raise ValueError("\n".join(wrong))
         return self

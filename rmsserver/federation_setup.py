@@ -14,10 +14,17 @@ from rmsserver.config import FederationIssuerTable, FederationTable
 from rmsserver.errors import OperatorError
 
 
-def federated_sign_on(table: FederationTable, seen: SeenTokens) -> FederatedSignOn | None:
-    """None where no issuer is configured. Raises OperatorError where a certificate cannot be used."""
+def federated_sign_on(table: FederationTable, seen: SeenTokens, *, has_tls: bool) -> FederatedSignOn | None:
+    """None where no issuer is configured. `has_tls`: this process itself ends TLS, by file or by command line.
+
+    Raises OperatorError where it does not ([MS-RMPR] 2.1), or where a certificate cannot be used.
+    """
     if not table.issuers:
         return None
+    if not has_tls:
+        raise OperatorError(
+            "federation.issuers: federation is served over TLS of this server alone: set tls_certificate, tls_key"
+        )
     return FederatedSignOn(
         tuple(_issuer(issuer) for issuer in table.issuers),
         seen,

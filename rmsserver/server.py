@@ -219,6 +219,6 @@ class RmsServer:
                 connections=limits.connections,
             ),
             metrics=Metrics() if self._config.metrics else None,
-            federation=federated_sign_on(self._config.federation, running.seen_tokens),
+            federation=federated_sign_on(self._config.federation, running.seen_tokens, has_tls=self._tls is not None),
             channel_bindings=self._tls.channel_bindings if self._tls else None,
         )

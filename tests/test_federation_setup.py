@@ -36,7 +36,7 @@ def test_an_issuer(tmp_path: Path) -> None:
     keys = f'certificate_files = ["{tmp_path / "signing.pem"}"]\nthumbprints = ["{shown}"]\n'
     settings = "[federation]\nsession_minutes = 5\nclock_skew_seconds = 0\n"
     table = load_config(write(tmp_path, TLS + settings + ISSUER + keys)).federation
-    service = federated_sign_on(table, MemorySeenTokens())
+    service = federated_sign_on(table, MemorySeenTokens(), has_tls=True)
     assert service is not None
     (issuer,) = service.issuers
     assert (service.session, service.clock_skew) == (dt.timedelta(minutes=5), dt.timedelta())
@@ -48,13 +48,12 @@ def test_an_issuer(tmp_path: Path) -> None:
 
 def test_no_issuer(tmp_path: Path) -> None:
     """Federation is not there."""
-    assert federated_sign_on(load_config(tmp_path).federation, MemorySeenTokens()) is None
+    assert federated_sign_on(load_config(tmp_path).federation, MemorySeenTokens(), has_tls=False) is None
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (ISSUER + 'thumbprints = ["' + "0" * 64 + '"]\n', "set tls_certificate"),
         (TLS + ISSUER, "certificate_files or thumbprints"),
         (TLS + ISSUER + 'thumbprints = ["abcd"]\n', "64 hexadecimal digits"),
         (TLS + ISSUER.replace("https:", "http:") + 'thumbprints = ["' + "0" * 64 + '"]\n', "sign_in_url"),
@@ -68,6 +67,14 @@ def test_mistakes(tmp_path: Path, text: str, reason: str) -> None:
         load_config(write(tmp_path, text))
 
 
+def test_tls_is_for_the_server_to_have(tmp_path: Path) -> None:
+    """It may come from the command line of `serve`: other commands read the same file without it."""
+    table = load_config(write(tmp_path, ISSUER + 'thumbprints = ["' + "0" * 64 + '"]\n')).federation
+    assert federated_sign_on(table, MemorySeenTokens(), has_tls=True) is not None
+    with pytest.raises(OperatorError, match="set tls_certificate"):
+        federated_sign_on(table, MemorySeenTokens(), has_tls=False)
+
+
 def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
     """No file, no PEM, a short key."""
     path = tmp_path / "signing.pem"
@@ -76,4 +83,4 @@ def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(OperatorError, match=r"federation\.issuers"):
-            federated_sign_on(table, MemorySeenTokens())
+            federated_sign_on(table, MemorySeenTokens(), has_tls=True)
