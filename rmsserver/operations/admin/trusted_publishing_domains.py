@@ -83,6 +83,8 @@ def check_adoption(domain: CheckedDomain, state: ServerState, now: dt.datetime) 
             "the domain is of cryptographic mode 1 and this cluster of mode 2, which cannot go back: make a cluster with "
             "`rmsserver init --crypto-mode 1`, adopt the file there, then run `rmsserver key upgrade-mode`"
         )
+    # The machine issuer stays ours, in its mode: no machine could be set up any more.
+    _check_mode(domain, state, "adopt it")
     slc = domain.licensor.certificate
     start, end = slc.issuance
     if not max(start, slc.issued_time) <= now < end:

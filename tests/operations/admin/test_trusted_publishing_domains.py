@@ -94,10 +94,12 @@ def test_who_may_be_imported(mode_1: Cluster, mode_2: Cluster) -> None:
 
 
 def test_who_may_be_adopted(mode_1: Cluster, mode_2: Cluster) -> None:
-    """Not a mode 1 domain by a mode 2 cluster; not again, once everything is there; not by a licensing-only cluster."""
+    """Not one of another mode; not again, once everything is there; not by a licensing-only cluster."""
     domain = check_domain(old_file())
     check_adoption(domain, mode_1.state, NOW)
-    check_adoption(check_domain(old_file(CryptoMode.MODE_2)), mode_1.state, NOW)
+    check_adoption(check_domain(old_file(CryptoMode.MODE_2)), mode_2.state, NOW)
+    with pytest.raises(OperatorError, match="key upgrade-mode` first, then adopt"):
+        check_adoption(check_domain(old_file(CryptoMode.MODE_2)), mode_1.state, NOW)
     with pytest.raises(OperatorError, match="--crypto-mode 1"):
         check_adoption(domain, mode_2.state, NOW)
     with pytest.raises(OperatorError, match="root cluster"):
