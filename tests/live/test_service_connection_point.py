@@ -31,6 +31,7 @@ def administrator(domain: Domain) -> Iterator[LdapSettings]:
     remove(made)
 
 
+@conforms("MS-RMPR 3.8.3.2.1", "The point that the cluster registers names its certification service.")
 @conforms("MS-RMPR 3.1.1.2.3", "The service connection point that is registered says where this cluster is.")
 @conforms("MS-RMPR 3.1.4.4", "The service connection point is read over LDAP version 3.")
 @conforms("MS-RMPR 3.1.4.4", "Its serviceBindingInformation is the URL of the certification service.")

@@ -205,6 +205,10 @@ def test_official_template_is_signed_as_it_stands(desk: Desk) -> None:
 # --- the order of checks -----------------------------------------------------------------------------------------------
 
 
+@conforms(
+    "MS-RMPR 3.8.4.3",
+    "An unsigned licence whose principal has not the ID and the key of a server known here is refused.",
+)
 @conforms("MS-RMPR 3.5.4.1", "Rights data that is a badly signed official template gets InvalidOfficialRightsTemplate.")
 def test_order_of_checks(desk: Desk, stranger: Cluster) -> None:
     """Rulings 17: each fault with everything after it wrong as well."""
@@ -242,6 +246,7 @@ def test_signed_licence_is_not_signed_again(desk: Desk) -> None:
     refused(desk, desk.sign(desk.cluster.publish(None, VIEW)), UnspecifiedError)
 
 
+@conforms("MS-RMPR 3.8.4.3", "An unsigned licence without a principal is refused.")
 @conforms("MS-RMPR 3.5.4.1", "An unsigned licence whose ISSUEDPRINCIPALS has another structure is refused.")
 @conforms("MS-RMPR 3.5.4.1", "ISSUEDPRINCIPALS of another structure gets UnspecifiedError.")
 @pytest.mark.parametrize(
@@ -291,6 +296,10 @@ def test_what_is_no_publishing_licence_is_refused(desk: Desk, text: str) -> None
         desk.sign_batch([text])
 
 
+@conforms(
+    "MS-RMPR 3.8.4.3",
+    "An unsigned licence whose principal has not the ID and the key of a server known here is refused.",
+)
 @conforms(
     "MS-RMPR 3.5.4.1",
     "The principal must be this server or an imported domain, by ID and by size and value of the modulus.",

@@ -503,7 +503,8 @@ def test_version_1_0_has_exactly_one_item(desk: Desk) -> None:
         desk.ask_batch([item, item], caller=desk.cluster.caller(READER))
 
 
-@conforms("MS-RMPR 3.4.4.1", "A request without a publishing licence or without a RAC is refused.")
+@conforms("MS-RMPR 3.8.4.5", "Without a publishing licence or a RAC nobody gets a use licence.")
+@conforms("MS-RMPR 3.4.4.1", "A request without a signed publishing licence or without a RAC is refused.")
 @conforms("MS-RMPR 3.4.4.1", "A batch whose first item has no publishing licence is refused.")
 @conforms("MS-RMPR 3.4.4.1", "An item without a publishing licence takes the latest one before it.")
 @conforms("MS-RMPR 3.4.4.1.3.3", "A request whose first item has no publishing licence is refused.")
@@ -521,7 +522,9 @@ def test_first_item_needs_a_licence_and_later_ones_take_the_latest(desk: Desk) -
             desk.ask_batch(items)
 
 
-@conforms("MS-RMPR 3.4.4.1", "A request without a publishing licence or without a RAC is refused.")
+@conforms("MS-RMPR 3.8.4.1", "Without a RAC nobody gets a use licence.")
+@conforms("MS-RMPR 3.8.4.5", "Without a publishing licence or a RAC nobody gets a use licence.")
+@conforms("MS-RMPR 3.4.4.1", "A request without a signed publishing licence or without a RAC is refused.")
 @conforms(
     "MS-RMPR 3.4.4.1", "An item that fails has an AcquireLicenseException with the error in the place of its licence."
 )

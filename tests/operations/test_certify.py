@@ -467,6 +467,7 @@ def test_leaf_alone_is_refused(mode_2: Cluster) -> None:
     refused(mode_2, VerifyMachineCertificateChainFailed, mode_2.machine().chain[:1])
 
 
+@conforms("MS-RMPR 3.8.3.1", "An SPC chain is trusted where the key of its first or second issuer is.")
 @conforms("MS-RMPR 3.3.4.1", "An SPC chain that does not hold gets VerifyMachineCertificateChainFailed.")
 def test_untrusted_machine_issuer_is_refused(mode_2: Cluster) -> None:
     """A well-formed chain of another SPC issuer."""
@@ -474,6 +475,7 @@ def test_untrusted_machine_issuer_is_refused(mode_2: Cluster) -> None:
     refused(mode_2, VerifyMachineCertificateChainFailed, machine.chain)
 
 
+@conforms("MS-RMPR 3.8.3.1", "An SPC chain is trusted where the key of its first or second issuer is.")
 @conforms(
     "MS-RMPR 3.3.4.1", "Every signature of the SPC chain, its first two issuers and its security processor are checked."
 )

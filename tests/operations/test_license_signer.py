@@ -209,6 +209,8 @@ def test_XW11_two_licences_or_none(desk: Desk) -> None:
     refused(desk, author.chain)
 
 
+@conforms("MS-RMPR 3.4.4.1", "A request without a signed publishing licence or without a RAC is refused.")
+@conforms("MS-RMPR 3.8.4.3", "An unsigned licence is not good for a use licence.")
 @conforms("MS-RMPR 3.4.4.1", "A publishing licence with a bad signature gets InvalidRightsLabelSignature.")
 @conforms("MS-RMPR 2.2.9.7", "The digest is that of the body.")
 @conforms("MS-RMPR 2.2.9.7", "The signature is made with the issuer's private key.")

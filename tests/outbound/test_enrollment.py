@@ -64,6 +64,7 @@ def information(element: etree._Element) -> dict[str, str | None]:
 TOLD = {"SKU": "RMS 2.0", "Version": "6.3.0.0", "Name": "BRANCH & CO", "URL": "http://branch.example.com/_wmcs"}
 
 
+@conforms("MS-RMPR 2.2.4.2", "A request of this server names 1.0.0.0 as its lowest and its highest version.")
 @conforms("MS-RMPR 3.6.4.1", "An enrolling cluster tells its SKU, version, name and base URL.")
 @conforms(
     "MS-RMPR 3.6.4.1",

@@ -6,14 +6,15 @@ import threading
 import time
 
 import pytest
+from lxml import etree
 
 from rmsserver.outbound.http import HttpPeer
-from rmsserver.outbound.peers import GROUP_EXPANSION, HttpPeers
+from rmsserver.outbound.peers import CERTIFICATION, GROUP_EXPANSION, HttpPeers
 from rmsserver.ports import PortUnavailable, SoapMessage
 from tests.conformance import conforms
 from tests.outbound.other_server import OtherServer
 from tests.soap_messages import envelope
-from tests.wire.schemas import follows_schema
+from tests.wire.schemas import body_of, follows_schema
 
 PEERS = HttpPeers(HttpPeer())
 
@@ -116,6 +117,35 @@ def test_L10_one_call_too_many_is_refused_at_once() -> None:
         assert time.monotonic() - begun < 2
         first.join()
         assert ask()
+
+
+@conforms("MS-RMSI 2.2.4.3", "A request of this server names 1.0.0.0 as its lowest and its highest version.")
+@conforms("MS-RMSI 3.1.4.1", "Requests and answers carry VersionData.")
+@conforms("MS-RMSI 3.1.4.1", "A request of this server names 1.0.0.0 as its lowest version.")
+@conforms("MS-RMSI 3.1.4.1", "A request of this server names 1.0.0.0 as its highest version.")
+@conforms("MS-RMSI 3.1.4.1", "A request of this server has the form of version 1.0.0.0.")
+@conforms("MS-RMSI 3.1.4.1", "Requests are of the lowest version, so that none has to be sent again in a lower one.")
+@pytest.mark.parametrize(
+    ("identity", "element", "found"),
+    [("a&b@example.com", "UserName", "a&b@example.com"), ("S-1-5-21-1", "Identification", "WindowsS-1-5-21-1")],
+)
+def test_precertification_asks_for_one_account(identity: str, element: str, found: str) -> None:
+    """By address or SID, as the schema says; the certificate comes back to the letter, and nothing for a fault."""
+    certificate = '<XrML xmlns="" version="1.2"><BODY a="1"   /></XrML>'
+    with OtherServer().serving() as server:
+        server.body = envelope(
+            f'<PrecertifyResponse xmlns="{CERTIFICATION}"><PrecertifyResult><PrecertifyResponse><Certificate>{certificate}'
+            "</Certificate></PrecertifyResponse></PrecertifyResult></PrecertifyResponse>"
+        ).encode()
+        assert PEERS.precertify(server.url, identity) == certificate
+        server.status, server.body = 500, fault("no such account")
+        assert PEERS.precertify(server.url, identity) is None
+        _, headers, body = server.requests[0]
+    assert headers["SOAPAction"] == f'"{CERTIFICATION}/Precertify"'
+    assert b"<MinimumVersion>1.0.0.0</MinimumVersion><MaximumVersion>1.0.0.0</MaximumVersion>" in body
+    assert follows_schema("precertification", body)
+    [[[user]]] = body_of(body)
+    assert (etree.QName(user).localname, "".join(user.itertext())) == (element, found)
 
 
 @pytest.mark.parametrize(("status", "content_type"), [(200, "application/dime"), (500, "text/xml; charset=utf-8")])

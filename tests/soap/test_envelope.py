@@ -10,6 +10,7 @@ import pytest
 
 from rmsserver.soap.envelope import SOAP_11, SOAP_12, Envelope, read_envelope, read_media_type
 from rmsserver.soap.errors import SoapClientError, UnsupportedMediaType
+from tests.conformance import conforms
 from tests.soap_messages import CERTIFICATION, ENVELOPE_11, XRML, Served, certify_body, envelope
 
 CUT = frozenset({"Certificate"})
@@ -193,6 +194,7 @@ def soap(inside: str) -> str:
 CALL = certify_body(XRML)
 
 
+@conforms("MS-RMPR 2.1", "A message is an envelope of SOAP 1.1 or 1.2, and the answer is of the same version.")
 @pytest.mark.parametrize(
     "message",
     [

@@ -271,7 +271,7 @@ def test_practice_statement(all_kinds: Issued, kind: str) -> None:
 
 @conforms("MS-RMPR 2.2.9.3.3", "The principal has OBJECT, key and levels in the template's order.")
 @conforms("MS-RMPR 2.2.9.3.3", "Every principal but the SLC's has a name.")
-@conforms("MS-RMPR 2.2.9.3.3", "An SLC has the server's name where the server enrolled itself.")
+@conforms("MS-RMPR 2.2.9.3.3", "An SLC has no name but that of a server that enrolled itself.")
 @conforms("MS-RMPR 2.2.9.3.3", "The SLC has an address.")
 @conforms("MS-RMPR 2.2.9.3.3", "No other issuing certificate has an address.")
 @conforms("MS-RMPR 2.2.9.3.3", "The SLC says the server's version.")
