@@ -279,12 +279,10 @@ def template_import(
     opened, now = open_home(home), dt.datetime.now(dt.UTC)
     state = opened.state
     texts = [import_template(found, state, now, replace=replace) for found in offered.templates]
-    for text in texts:
-        stored = opened.configuration.put_template(text, now)
+    for stored in opened.configuration.put_templates(texts, now, archive=archived):
         _note(stored)
-        if archived:
-            opened.configuration.archive_template(stored.guid, archived=True)
-        click.echo(f"Template {stored.guid} ({RightsTemplate.read(text).names[0].name}), version {stored.revision}.")
+        name = RightsTemplate.read(stored.text).names[0].name
+        click.echo(f"Template {stored.guid} ({name}), version {stored.revision}.")
 
 
 def _existing(guid: Guid, state: ServerState) -> RightsTemplate:

@@ -17,6 +17,7 @@ from rmsserver.stores.configuration_keys import KEYS, configuration_key, default
 from rmsserver.stores.sql import tables
 from rmsserver.stores.sql.configuration import SqlConfiguration
 from rmsserver.stores.sql.database import Database
+from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.values import Version, VersionSpan
 from tests.cluster import DAY, NOW, make_cluster
@@ -294,6 +295,25 @@ def test_templates(holder: StateHolder, configuration: SqlConfiguration) -> None
     assert configuration.template_history(guid) == []
     with pytest.raises(OperatorError, match="no template"):
         configuration.archive_template(guid, archived=False)
+
+
+def test_several_templates_as_one_change(configuration: SqlConfiguration) -> None:
+    """All of them or none; archived at once they are never distributed, not even for a moment."""
+    cluster = make_cluster(CryptoMode.MODE_2)
+    old, new = cluster.template("old").text, cluster.template("new").text
+    configuration.put_template(old, NOW)
+    before = configuration.read()
+    with pytest.raises(XrmlError):
+        configuration.put_templates([new, old, "<x/>"], NOW)
+    assert configuration.read() == before
+    stored = configuration.put_templates([new, old], NOW, archive=True)
+    assert [(template.text, template.archived, template.revision) for template in stored] == [
+        (new, True, 1),
+        (old, True, 2),
+    ]
+    assert configuration.version() == before.version + 1
+    assert set(configuration.read().templates) == set(stored)
+    assert [template.archived for template in configuration.put_templates([new], NOW)] == [True]
 
 
 def test_a_licensing_only_cluster_trusts_its_root_alone(holder: StateHolder, configuration: SqlConfiguration) -> None:

@@ -139,6 +139,7 @@ def _summary(template: RightsTemplate, archived: bool) -> TemplateSummary:
 
 def _sign(guid: Guid, definition: TemplateDefinition, state: ServerState, now: dt.datetime) -> str:
     _check_names(definition.names)
+    _check_rights_request(definition.rights_request_url)
     _check_rights(definition)
     try:
         check_may_issue(state, now)
@@ -176,9 +177,31 @@ def _check_names(names: tuple[LocalizedName, ...]) -> None:
         raise OperatorError("a language stands twice: give each language one name and description")
     if not all(0 < name.lcid < 100_000 for name in names):
         raise OperatorError("a language is a Windows locale identifier, for example 1033 for English")
+    if not all(name.name.isprintable() and _is_text(name.description) for name in names):
+        raise OperatorError(
+            "names and descriptions are plain text: leave out control characters and line breaks in names"
+        )
     if parse_names(format_names(names)) != names:
         raise OperatorError(
             "a name or description looks like the template format itself: leave out `LCID 1:NAME ` and such"
+        )
+
+
+def _is_text(text: str) -> bool:
+    """Printable, in several lines perhaps: it is shown on terminals and in menus."""
+    return all(c.isprintable() or c in "\n\t" for c in text)
+
+
+def _check_rights_request(url: str | None) -> None:
+    """Clients open it when a reader asks for more: nothing but mail and the web (wire facts 8)."""
+    if url is None:
+        return
+    scheme, _, rest = url.partition(":")
+    is_mail = is_email_address(rest.partition("?")[0] if scheme.lower() == "mailto" else url)
+    is_web = scheme.lower() in ("http", "https") and rest.startswith("//") and rest.strip("/") != ""
+    if not url.isprintable() or not (is_mail or is_web):
+        raise OperatorError(
+            f"{url[:80]!r} is not where readers can ask for rights: write mailto:rights@example.com or a web address"
         )
 
 

@@ -145,18 +145,16 @@ class SqlConfiguration:
 
     def put_template(self, text: str, now: dt.datetime) -> StoredTemplate:
         """A signed template, new or a new version of one with the same GUID; earlier versions are kept."""
-        guid = RightsTemplate.read(text).guid
+        return self.put_templates([text], now)[0]
+
+    def put_templates(self, texts: Iterable[str], now: dt.datetime, *, archive: bool = False) -> list[StoredTemplate]:
+        """Several as one change. `archive`: out of distribution at once; else new ones are distributed, and others stay as
+        they are.
+        """
         with self._database.write() as connection:
-            row = connection.execute(select(templates).where(templates.c.guid == guid)).one_or_none()
-            revision = 1 if row is None else row.revision + 1
-            if row is None:
-                connection.execute(insert(templates), {"guid": str(guid), "revision": 1, "archived": False})
-            else:
-                connection.execute(update(templates).where(templates.c.guid == guid).values(revision=revision))
-            version = {"guid": str(guid), "revision": revision, "text": text, "created": now}
-            connection.execute(insert(template_versions), version)
+            stored = [_put_template(connection, text, now, archive=archive) for text in texts]
             bump_version(connection)
-        return StoredTemplate(guid, text, False if row is None else row.archived, revision)
+        return stored
 
     def archive_template(self, guid: Guid, *, archived: bool) -> None:
         """Take a template out of distribution, or back into it. Raises OperatorError where there is none."""
@@ -208,6 +206,20 @@ def put_value(connection: Connection, name: str, value: Json) -> None:
     statement = update(configuration).where(configuration.c.key == name).values(value=value)
     if connection.execute(statement).rowcount == 0:
         connection.execute(insert(configuration), {"key": name, "value": value})
+
+
+def _put_template(connection: Connection, text: str, now: dt.datetime, *, archive: bool) -> StoredTemplate:
+    guid = RightsTemplate.read(text).guid
+    row = connection.execute(select(templates).where(templates.c.guid == guid)).one_or_none()
+    revision, archived = (1, archive) if row is None else (row.revision + 1, archive or row.archived)
+    if row is None:
+        connection.execute(insert(templates), {"guid": str(guid), "revision": revision, "archived": archived})
+    else:
+        changed = update(templates).where(templates.c.guid == guid)
+        connection.execute(changed.values(revision=revision, archived=archived))
+    version = {"guid": str(guid), "revision": revision, "text": text, "created": now}
+    connection.execute(insert(template_versions), version)
+    return StoredTemplate(guid, text, archived, revision)
 
 
 def _templates(connection: Connection) -> tuple[StoredTemplate, ...]:

@@ -11,6 +11,7 @@ from rmsserver.errors import OperatorError
 from rmsserver.operations.admin.templates import (
     TemplateDefinition,
     create_template,
+    definition_of,
     edit_template,
     list_templates,
 )
@@ -113,6 +114,10 @@ def test_list_has_published_templates_first(mode_2: Cluster) -> None:
         {"names": (LocalizedName(1033, "A:DESCRIPTION B", "C"),)},
         {"names": (LocalizedName(1033, "A", "B;LCID 1031:NAME X:DESCRIPTION Y"),)},
         {"names": (LocalizedName(1033, "A\x00", "B"),)},
+        {"names": (LocalizedName(1033, "A\x9b2J", "B"),)},
+        {"names": (LocalizedName(1033, "A\u202e", "B"),)},
+        {"names": (LocalizedName(1033, "A\nB", "C"),)},
+        {"names": (LocalizedName(1033, "A", "B\x9b2J"),)},
         {"rights": ()},
         {"rights": (Right.of("VIEW", grantee("nobody")),)},
         {"rights": (Right.of("<VIEW>", grantee("reader@example.com")),)},
@@ -123,6 +128,10 @@ def test_list_has_published_templates_first(mode_2: Cluster) -> None:
         {"preconditions": TimeConditions(TimeRange(NOW, NOW + DAY), 3)},
         {"rights": (Right.of("VIEW", grantee("reader@example.com"), TimeConditions(TimeRange(NOW, NOW + DAY))),)},
         {"rights_request_url": "mailto:a\x01b"},
+        {"rights_request_url": "mailto:nobody"},
+        {"rights_request_url": "javascript:alert(1)"},
+        {"rights_request_url": "file:///etc/passwd"},
+        {"rights_request_url": "https://"},
         {"rights": (Right("NO TAG", grantee("reader@example.com"), as_element=True),)},
     ],
 )
@@ -131,6 +140,23 @@ def test_what_cannot_be_a_template(mode_2: Cluster, changes: dict[str, object]) 
     with pytest.raises(OperatorError) as caught:
         create(mode_2, changed(**changes))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mailto:rights@example.com",
+        "mailto:rights@example.com?subject=More",
+        "rights@example.com",
+        "HTTPS://rights.example/ask?me",
+    ],
+)
+def test_where_rights_are_asked_for(mode_2: Cluster, address: str) -> None:
+    """In each form that genuine templates have (wire facts 8); a description may have several lines."""
+    name = LocalizedName(1033, "Staff", "One line.\nAnother.")
+    template = create(mode_2, changed(rights_request_url=address, names=(name,)))
+    assert definition_of(template).rights_request_url == address
+    assert template.names == (name,)
 
 
 def test_N4_markup_in_names_is_text(mode_2: Cluster) -> None:
