@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape
 
 from rmsserver.outbound import soap
@@ -21,7 +21,14 @@ _MEDIA_TYPES = frozenset({"text/xml", "application/soap+xml", "application/dime"
 
 @dataclass(frozen=True)
 class HttpPeers:
+    """Activation has places of its own: whoever may activate, often everybody, takes none from groups and accounts."""
+
     peer: HttpPeer
+    _activation: HttpPeer = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # A copy has a semaphore of its own.
+        object.__setattr__(self, "_activation", replace(self.peer))
 
     def is_principal_member_of(
         self, url: str, principal: str, groups: Sequence[str], calls: int, seconds: float = _GROUP_SECONDS
@@ -49,7 +56,7 @@ class HttpPeers:
         if message.soap_action is not None:
             headers["SOAPAction"] = message.soap_action
         # The activation service knows none of our accounts ([MS-RMPR] 3.1.3.2): nobody signs on there.
-        answer = self.peer.post(
+        answer = self._activation.post(
             Question(url, message.body, headers, _ACTIVATION_SECONDS, _ACTIVATION_LIMIT_BYTES, sign_on=False)
         )
         media_type = answer.content_type.partition(";")[0].strip().lower()

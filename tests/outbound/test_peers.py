@@ -119,6 +119,21 @@ def test_L10_one_call_too_many_is_refused_at_once() -> None:
         assert ask()
 
 
+def test_L10_activation_takes_no_places_of_others() -> None:
+    """L10: anonymous callers who wait for a slow activation service do not keep servers from asking about groups."""
+    one = HttpPeers(HttpPeer(simultaneous=1))
+    with OtherServer(body=answer("true"), wait_seconds=0.5).serving() as slow:
+        first = threading.Thread(target=one.activate, args=(slow.url, SoapMessage("text/xml", b"<x/>")))
+        first.start()
+        while not slow.requests:
+            time.sleep(0.01)
+        with pytest.raises(PortUnavailable, match="in use"):
+            one.activate(slow.url, SoapMessage("text/xml", b"<x/>"))
+        with OtherServer(body=answer("true")).serving() as server:
+            assert one.is_principal_member_of(server.url, "a@example.com", ["g@example.com"], 1)
+        first.join()
+
+
 @conforms("MS-RMSI 2.2.4.3", "A request of this server names 1.0.0.0 as its lowest and its highest version.")
 @conforms("MS-RMSI 3.1.4.1", "Requests and answers carry VersionData.")
 @conforms("MS-RMSI 3.1.4.1", "A request of this server names 1.0.0.0 as its lowest version.")
