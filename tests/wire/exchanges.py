@@ -115,9 +115,11 @@ def serving(exchange: Exchange) -> Iterator[RealServer]:
     ready_key = key(exchange.mode, "account" if exchange.name.endswith("Certify") else "licensor")
     server = RealServer(cluster(exchange.mode), ports(exchange.mode, ready_key))
     server.now = NOW
-    with fixed_padding():
-        yield server
-    server.http.stop()
+    try:
+        with fixed_padding():
+            yield server
+    finally:
+        server.http.stop()
 
 
 @contextlib.contextmanager
