@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from rmsserver.cli.opening import configuration, prompt_passphrase
 from rmsserver.config import FILE_NAME, PASSPHRASE_VARIABLE
 from rmsserver.errors import OperatorError
 from rmsserver.home import NewCluster, default_directory_name
-from rmsserver.stores.configuration_keys import url
+from rmsserver.stores.configuration_keys import is_loopback, url
 from rmsserver.xrml.keys import CryptoMode
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -101,14 +100,6 @@ def passphrase_settings(source: str, passphrase_file: Path | None) -> str:
     if passphrase_file is not None:
         lines.append(f"passphrase_file = {_toml_string(str(passphrase_file.absolute()))}\n")
     return "".join(lines)
-
-
-def is_loopback(host: str) -> bool:
-    """By its name or number alone: nobody is asked."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _url(option: str, text: str) -> str:

@@ -18,13 +18,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from rmsserver.cli.new_cluster import is_loopback
 from rmsserver.cli.written_files import read_limited
 from rmsserver.config import read_secret
 from rmsserver.enrolled_home import RootCluster
 from rmsserver.errors import OperatorError
 from rmsserver.outbound.http import HttpPeer, PeerAccount
-from rmsserver.stores.configuration_keys import url
+from rmsserver.stores.configuration_keys import is_loopback, url
 from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.files import decode_documents, split_documents
 from rmsserver.xrml.issuing import IssuingCertificate

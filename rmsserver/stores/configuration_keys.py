@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -102,6 +103,14 @@ def url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or not _URL_TEXT.fullmatch(text):
         raise ValueError("not a URL, for example https://rms.example.com/_wmcs")
     return text.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """By its name or number alone: nobody is asked."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _matching(pattern: re.Pattern[str], example: str) -> Callable[[str], Json]:
@@ -226,7 +235,13 @@ def _forest(text: str) -> Json:
     domain, equals, address = text.partition("=")
     if not equals or not _DOMAIN.fullmatch(domain):
         raise ValueError("write a mail domain and a URL, for example example.net=https://rms.example.net/groups.asmx")
-    return f"{domain.lower()}={url(address)}"
+    found = url(address)
+    parts = urlsplit(found)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ValueError(
+            "without TLS anybody on the way could answer in the other forest's place: write an https:// URL"
+        )
+    return f"{domain.lower()}={found}"
 
 
 def _load_forest(value: Json) -> tuple[str, str]:

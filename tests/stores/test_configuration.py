@@ -344,7 +344,7 @@ def test_the_enrollment_key_is_in_memory_only_while_it_is_used(
 
 def test_forests(holder: StateHolder, configuration: SqlConfiguration) -> None:
     """Mail domains in small letters, each with the URL that is asked (N1)."""
-    urls = "https://a.example.net/_wmcs/groupexpansion/g.asmx", "http://b.example.org/g.asmx"
+    urls = "https://a.example.net/_wmcs/groupexpansion/g.asmx", "http://127.0.0.1:8080/g.asmx"
     configuration.set("forests", f"Example.NET={urls[0]}, example.org={urls[1]}")
     assert holder.refresh()
     assert holder.current().forests == {"example.net": urls[0], "example.org": urls[1]}
@@ -357,6 +357,7 @@ def test_forests(holder: StateHolder, configuration: SqlConfiguration) -> None:
         "exa mple=https://a/",
         "example.net=ftp://a/",
         "-a=https://a/",
+        "example.net=http://a.example.net/g.asmx",
     ):
         with pytest.raises(OperatorError, match="forests"):
             configuration.set("forests", wrong)
