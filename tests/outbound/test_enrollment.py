@@ -64,6 +64,7 @@ def information(element: etree._Element) -> dict[str, str | None]:
 TOLD = {"SKU": "RMS 2.0", "Version": "6.3.0.0", "Name": "BRANCH & CO", "URL": "http://branch.example.com/_wmcs"}
 
 
+@conforms("MS-RMPR 3.1.3.2", "A cluster that enrolls elsewhere sends its public key and GUID there.")
 @conforms("MS-RMPR 2.2.4.2", "A request of this server names 1.0.0.0 as its lowest and its highest version.")
 @conforms("MS-RMPR 3.6.4.1", "An enrolling cluster tells its SKU, version, name and base URL.")
 @conforms(
@@ -80,6 +81,11 @@ def test_the_request_of_a_cluster_of_its_own(authorities: tuple[PublicKey, ...],
     assert (path, headers["SOAPAction"]) == ("/enrollment/enrollservice.asmx", f'"{ENROLLMENT}/Enroll"')
     assert follows_schema("enroll", body)
     assert information(body_of(body)) == TOLD
+    assert (
+        body_of(body).findtext(f".//{{{ENROLLMENT}}}aPublicKeyBytes")
+        == base64.b64encode(applicant.key.pkcs1_der).decode()
+    )
+    assert body_of(body).findtext(f".//{{{ENROLLMENT}}}Guid") == GUID
     assert asked.encode() in body
     assert b"<MinimumVersion>1.0.0.0</MinimumVersion><MaximumVersion>1.0.0.0</MaximumVersion>" in body
 
