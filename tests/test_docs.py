@@ -42,7 +42,7 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """Anchors of the headings, as GitHub makes them: lower case, no punctuation, hyphens for blanks, repeated ones numbered."""
+    """Anchors of the headings, as GitHub makes them: lower case, no punctuation, hyphens for blanks, a number for repeats."""
     found: dict[str, int] = {}
     for heading in _HEADING.findall(prose(page)):
         slug = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
