@@ -8,7 +8,7 @@ import click
 
 from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home, secret_from
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.ports import ForeignMember, StoredAccount, StoredGroup
 
 _PASSWORD_VARIABLE = "RMS_USER_PASSWORD"  # noqa: S105 - the name of a variable
@@ -22,7 +22,7 @@ _name = click.argument("name")
 _KINDS = {StoredAccount: "user", StoredGroup: "group", ForeignMember: "other forest"}
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver user add author --home ./cluster --email author@example.com")
 def user() -> None:
     """Users of the embedded directory. NAME is a login, an e-mail address or a SID."""
@@ -132,7 +132,7 @@ def user_ntlm(name: str, switch: str, home: Path, password_file: Path | None) ->
     click.echo(f"NTLM is {switch} for {name}{later}.")
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver group add-member staff@example.com author@example.com --home ./cluster")
 def group() -> None:
     """Groups of the embedded directory. NAME is an e-mail address or a SID; groups may hold groups."""

@@ -11,7 +11,7 @@ import click
 from rmsserver.cli.changes import Change, alert, note
 from rmsserver.cli.new_cluster import check_new, new_cluster_options, new_settings, read_new_cluster
 from rmsserver.cli.opening import configuration, home_option, open_home
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.cli.root_cluster import read_root, root_options
 from rmsserver.client.bundle import ClientBundle
 from rmsserver.enrolled_home import create_enrolled_home, root_fingerprint
@@ -75,7 +75,7 @@ def report_new(state: ServerState, home: Path, *, as_json: bool) -> None:
     click.echo(f"Then: rmsserver serve --home {home}")
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver spc list --home ./cluster")
 def spc() -> None:
     """The issuers of machine certificates that the cluster accepts."""

@@ -8,13 +8,13 @@ import click
 
 from rmsserver.cli.changes import Change, alert
 from rmsserver.cli.opening import home_option, open_home
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.stores.configuration_keys import KEYS, configuration_key, default_text, show_stored
 
 _OPENS_EVERYTHING = ("superUserEnabled", "superUserGroup")
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver config list --home ./cluster")
 def config() -> None:
     """The configuration that all servers of a cluster share ([MS-RMPR] 3.1.1.1.1).

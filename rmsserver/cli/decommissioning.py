@@ -9,7 +9,7 @@ import click
 
 from rmsserver.cli.changes import Change, alert, unchanged
 from rmsserver.cli.opening import home_option, open_home
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.endpoint_table import endpoint_rows
 from rmsserver.home import Home
 from rmsserver.stores.sql.decommissioning import CODE_LIFETIME
@@ -17,7 +17,7 @@ from rmsserver.stores.sql.decommissioning import CODE_LIFETIME
 _ENDPOINT = "decommission/decommission.asmx"
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver decommission status --home ./cluster")
 def decommission() -> None:
     """Give up protection: the cluster licenses nothing any more and hands out content keys instead ([MS-RMSI] 1.3.1).

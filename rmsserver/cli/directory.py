@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from rmsserver.cli.opening import home_option, open_home
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.control import ask
 from rmsserver.directory_control import FLUSH, STATUS
 from rmsserver.home import Home
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver directory status --home ./cluster")
 def directory() -> None:
     """The directory as a serving process on this machine sees it: its caches and its domain controllers.

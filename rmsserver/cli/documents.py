@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.client.pfile import MAGIC, read_pfile
 from rmsserver.errors import OperatorError
 from rmsserver.stores.trust_anchors import production_anchors
@@ -25,7 +25,7 @@ _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(exists
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver xrml verify report.ptxt")
 def xrml() -> None:
     """Look into files with XrML documents: certificates, licences, templates, protected files."""

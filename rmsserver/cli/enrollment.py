@@ -12,7 +12,7 @@ from rmsserver.cli.changes import Change, command_trail
 from rmsserver.cli.cluster import report_new
 from rmsserver.cli.new_cluster import check_new, new_cluster_options, new_settings, read_new_cluster
 from rmsserver.cli.opening import configuration, home_option, open_home, passphrase_of
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.cli.root_cluster import FINGERPRINT, read_authorities, revocation_authority_option
 from rmsserver.cli.written_files import read_limited, write_new
 from rmsserver.errors import OperatorError
@@ -24,7 +24,7 @@ _output = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver enrollment request --home ./cluster --base-url https://rms.example.com/_wmcs -o request.xml")
 def enrollment() -> None:
     """Enroll a new cluster in another's hierarchy where there is no connection between them.

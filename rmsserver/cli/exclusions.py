@@ -8,7 +8,7 @@ import click
 
 from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.errors import OperatorError
 from rmsserver.exclusion_administration import block_user, exclude_user, excluded_users, include_user, unblock_user
 from rmsserver.home import Home
@@ -19,7 +19,7 @@ _SYSTEMS, _SYSTEMS_ENABLED = "osExclusionPolicy", "osExclusionEnabled"
 _SOON = "running servers follow within configurationRefreshInterval"
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver exclusion user list --home ./cluster")
 def exclusion() -> None:
     """What is not served: users, applications, old security processors, versions of Windows ([MS-RMPR] 3.1.1.1.1)."""

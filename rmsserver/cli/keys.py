@@ -10,7 +10,7 @@ import click
 from rmsserver import key_administration as keys
 from rmsserver.cli.changes import Change, alert, note
 from rmsserver.cli.opening import home_option, open_home, secret_from
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.cli.publishing_domains import ask
 from rmsserver.config import PassphraseSource
 from rmsserver.state import Licensor, ServerState
@@ -21,7 +21,7 @@ _leave = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver key list --home ./cluster")
 def key() -> None:
     """The keys of this cluster: a new range, a new key, the second cryptographic mode, another passphrase."""

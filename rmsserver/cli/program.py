@@ -21,7 +21,19 @@ _EXPECTED = (OperatorError, ClientError, RmsError, XrmlError, OSError)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Program(click.Group):
+class Commands(click.Group):
+    """A group whose `--help` has the first sentence about each command whole, on as many lines as it takes."""
+
+    group_class = type
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(limit=1000)) for name, command in found if command is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class Program(Commands):
     """A group that imports a subcommand's module only when it is used, and reports expected errors in one line.
 
     `lazy` maps a subcommand's name to "module:attribute".
@@ -92,6 +104,12 @@ def example(text: str) -> Callable[[Command], Command]:
         return function
 
     return add
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things in words: 1 template, 2 templates, 3 entries."""
+    many = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
+    return f"{number} {thing if number == 1 else many}"
 
 
 def print_json(value: object) -> None:

@@ -11,7 +11,7 @@ import click
 
 from rmsserver.cli.changes import Change, alert, note
 from rmsserver.cli.opening import home_option, open_home, secret_from
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.cli.user_domains import guid_of
 from rmsserver.cli.written_files import read_limited, write_new
 from rmsserver.errors import OperatorError
@@ -27,7 +27,7 @@ _password_file = click.option(
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver tpd list --home ./cluster")
 def tpd() -> None:
     """Trusted publishing domains: other clusters whose documents open here."""

@@ -9,7 +9,7 @@ import click
 
 from rmsserver.cli.changes import Change
 from rmsserver.cli.opening import home_option, open_home
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.cli.written_files import write_new
 from rmsserver.errors import OperatorError
 from rmsserver.operations.revocation_list import PATH, revocation_list
@@ -19,7 +19,7 @@ _KEY = "revocations"
 _type = click.argument("type_", metavar="TYPE", type=click.Choice([by.value[1] for by in RevokedBy]))
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver revocation list --home ./cluster")
 def revocation() -> None:
     """The cluster's revocation list: what clients must not open any more, though they have a use licence.

@@ -10,14 +10,14 @@ import click
 from rmsserver.cli.changes import Change, unchanged
 from rmsserver.cli.domain_options import DomainOptions, domain_options
 from rmsserver.cli.opening import home_option, open_home
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.errors import OperatorError
 
 if TYPE_CHECKING:
     from rmsserver.directory.ldap.settings import LdapSettings
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver scp show --home ./cluster")
 def scp() -> None:
     """The service connection point: where Active Directory says which cluster its clients go to.

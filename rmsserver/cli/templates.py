@@ -11,7 +11,7 @@ import click
 
 from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.cli.right_names import hint_at_rights
 from rmsserver.cli.template_names import find_template
 from rmsserver.cli.template_options import TemplateOptions, localized_names, template_options
@@ -38,7 +38,7 @@ from rmsserver.xrml.values import Guid
 _template = click.argument("wanted", metavar="GUID|NAME")
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver template list --home ./cluster")
 def template() -> None:
     """Rights policy templates: rights that an administrator decides, by name."""

@@ -10,7 +10,7 @@ import click
 
 from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home
-from rmsserver.cli.program import example, json_option, print_json
+from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.cli.written_files import read_limited, write_new
 from rmsserver.errors import OperatorError
 from rmsserver.operations.admin.signed_exports import check_fingerprint
@@ -22,7 +22,7 @@ from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.values import Guid
 
 
-@click.group()
+@click.group(cls=Commands)
 @example("rmsserver tud list --home ./cluster")
 def tud() -> None:
     """Trusted user domains: other clusters whose account certificates count here, each within its e-mail domains."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+from rmsserver.cli.program import counted
 from rmsserver.cli.rmsclient import program as rmsclient_program
 from rmsserver.cli.rmsserver import program as rmsserver_program
 from tests.conformance import conforms
@@ -66,6 +67,26 @@ def test_every_help_shows_an_example_of_itself(words: tuple[str, ...]) -> None:
         command, context = found, click.Context(found, context, word)
     text = command.get_help(context)
     assert f"  {' '.join(words)}" in text[text.index("Example:") :]
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_lists_of_commands_are_not_cut_off(words: tuple[str, ...]) -> None:
+    """What a command does stands there whole, on a terminal of 80 columns too."""
+    command: click.Command = PROGRAMS[words[0]]
+    for word in words[1:]:
+        assert isinstance(command, click.Group)
+        found = command.get_command(click.Context(command), word)
+        assert found is not None
+        command = found
+    listed = command.get_help(click.Context(command, terminal_width=80)).partition("Commands:")[2]
+    assert "..." not in listed
+
+
+def test_things_are_counted_in_words() -> None:
+    """One of them has no plural."""
+    assert [counted(1, "template"), counted(2, "template"), counted(0, "entry")] == [
+        *("1 template", "2 templates", "0 entries"),
+    ]
 
 
 @pytest.fixture(scope="module")
