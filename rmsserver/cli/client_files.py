@@ -15,6 +15,7 @@ from rmsserver.cli.client_session import (
     connect,
     file_argument,
     force_option,
+    list_source,
     now,
     open_store,
     output_option,
@@ -32,6 +33,7 @@ from rmsserver.client.errors import ClientError, RefusedError, SetupError
 from rmsserver.client.inspect import FileReport, inspect_file
 from rmsserver.client.output import atomic_output
 from rmsserver.client.pfile import PFile, PFileVersion, read_pfile
+from rmsserver.client.revocation import check_not_revoked
 from rmsserver.client.store import Store
 from rmsserver.xrml.enabling_bits import ContentKey
 
@@ -138,9 +140,21 @@ def _publisher(
 @output_option
 @force_option
 @password_option
+@click.option(
+    "--revocation-list",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The signed list that the licence depends on, where another host than your cluster serves it.",
+)
 @json_option
 @example("rmsclient open report.ptxt\nrmsclient open report.ptxt -o report.txt")
-def open_(file: Path, output: Path | None, force: bool, password_file: Path | None, as_json: bool) -> None:
+def open_(
+    file: Path,
+    output: Path | None,
+    force: bool,
+    password_file: Path | None,
+    revocation_list: Path | None,
+    as_json: bool,
+) -> None:
     """Show a protected file, or with -o save an unprotected copy, as far as you were granted that.
 
     To see it needs VIEW; to save a copy needs EXPORT or OWNER. Without -o the content goes to standard
@@ -157,6 +171,8 @@ def open_(file: Path, output: Path | None, force: bool, password_file: Path | No
             profile.settings.trust,
             lambda: connect(profile.settings, password_file),
         )
+        lists = list_source(profile.settings, revocation_list)
+        opened = check_not_revoked(opened, licenses, profile.account, lists, moment)
         opened.require(Use.SAVE_UNPROTECTED if output else Use.SEE, moment)
         content = pfile.open_content(stream, opened.cipher, opened.content_key.key)
         if output:

@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from rmsserver.cli.program import Command
-from rmsserver.client.errors import SetupError, SignOnError
+from rmsserver.client.errors import RefusedError, SetupError, SignOnError
+from rmsserver.client.revocation import LIST_LIMIT_BYTES, fetch_from_cluster
 from rmsserver.client.services import ClusterServices
 from rmsserver.client.sign_on import Credentials, Method, tickets_of
 from rmsserver.client.store import Settings, Store
@@ -73,11 +74,30 @@ def read_password(password_file: Path | None, user: str) -> str:
 def connect(settings: Settings, password_file: Path | None) -> ClusterServices:
     """The cluster this client was set up with, for the person it was set up for."""
     credentials = Credentials(settings.user, lambda: read_password(password_file, settings.user), settings.auth)
+    return ClusterServices(_connection(settings, credentials), settings.locations)
+
+
+def _connection(settings: Settings, credentials: Credentials | None) -> HttpConnection:
     ca_file = Path(settings.ca_file) if settings.ca_file else None
     if ca_file is not None and not ca_file.is_file():
         raise SetupError(f"The CA certificate {ca_file} is gone; run rmsclient bootstrap again with --ca FILE.")
-    connection = HttpConnection(credentials, ca_file=ca_file, allow_http=settings.allow_http)
-    return ClusterServices(connection, settings.locations)
+    return HttpConnection(credentials, ca_file=ca_file, allow_http=settings.allow_http)
+
+
+def list_source(settings: Settings, file: Path | None) -> Callable[[str], bytes]:
+    """Where revocation lists come from: `file` where one is named, else the cluster, without sign-on."""
+    if file is not None:
+        return lambda _url: _read_list(file)
+    addresses = (settings.base_url, *settings.locations.certification, *settings.locations.licensing)
+    return fetch_from_cluster(_connection(settings, None), addresses)
+
+
+def _read_list(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        data = stream.read(LIST_LIMIT_BYTES + 1)
+    if len(data) > LIST_LIMIT_BYTES:
+        raise RefusedError(f"{file} is too large for a revocation list.")
+    return data
 
 
 def user_or_ticket_holder(user: str | None, method: Method) -> str:

@@ -6,8 +6,8 @@ a file names: a file must not be able to send a sign-on elsewhere. No other serv
 believed anyway. 2. A use licence counts when the pinned server issued it to this account, or when this
 account itself published the file offline and made it (`trust`). 3. Rights count while their conditions
 hold: ranges against now, intervals against the licence's issue. 4. An application that a POLICYLIST
-excludes, or that is missing where there is a list of those included, gets nothing. 5. What a licence
-demands and this client cannot do (revocation lists) is refused, not skipped.
+excludes, or that is missing where there is a list of those included, gets nothing. 5. A licence that
+depends on a revocation list is good for nothing until `revocation` has looked at the list.
 
 This is a program a person runs on her own machine: it keeps honest people honest, as every client of this
 protocol does.
@@ -85,6 +85,8 @@ class OpenedLicense:
     content_key: ContentKey = field(repr=False)
     offline: bool
     """It came out of the file: the owner's own."""
+    not_revoked: bool = False
+    """Its revocation list was looked at (`revocation.check_not_revoked`)."""
 
     @property
     def cipher(self) -> ContentCipher:
@@ -102,6 +104,8 @@ class OpenedLicense:
     def require(self, use: Use, now: dt.datetime) -> None:
         """Raises RefusedError where the licence does not allow `use` at this time to this program."""
         check_conditions(self.license, now)
+        if self.license.body.one("WORK").find("CONDITIONLIST") is not None and not self.not_revoked:
+            raise RefusedError("The licence depends on a revocation list, which was not looked at.")
         allowed = self.allowed(now)
         if use.value.isdisjoint(allowed):
             raise RefusedError(_refusal(use, allowed, self.license))
@@ -150,14 +154,11 @@ def find_owner_license(licenses: Licenses, account: Account, trust: ClusterTrust
 
 
 def check_conditions(license_: UseLicense, now: dt.datetime) -> None:
-    """Conditions on the whole licence: validity, applications, operating systems, revocation. Raises
-    RefusedError."""
+    """Conditions on the whole licence: validity, applications, operating systems. Raises RefusedError."""
     if license_.validity is not None and now not in license_.validity.widened(CLOCK_TOLERANCE):
         raise RefusedError("The use licence is not valid at this time.")
     _check_application(license_.policies)
     _check_operating_system(license_)
-    if license_.body.one("WORK").find("CONDITIONLIST") is not None:
-        raise RefusedError("The licence asks for a revocation list, which this client cannot check.")
 
 
 def _opened(license_: UseLicense, account: Account, *, offline: bool) -> OpenedLicense:

@@ -64,15 +64,21 @@ class HttpConnection:
         """
         return self._send("POST", url, data, headers, statuses)
 
-    def get(self, url: str) -> Answer:
-        """Fetch, for service descriptions. Raises as `post`."""
-        return self._send("GET", url, None, {}, frozenset({200}))
+    def get(self, url: str, *, limit_bytes: int | None = None) -> Answer:
+        """Fetch service descriptions and revocation lists; `limit_bytes` where less is enough. Raises as `post`."""
+        return self._send("GET", url, None, {}, frozenset({200}), limit_bytes)
 
     def close(self) -> None:
         self._session.close()
 
     def _send(
-        self, method: str, url: str, data: bytes | None, headers: dict[str, str], statuses: frozenset[int]
+        self,
+        method: str,
+        url: str,
+        data: bytes | None,
+        headers: dict[str, str],
+        statuses: frozenset[int],
+        limit_bytes: int | None = None,
     ) -> Answer:
         self.check_address(url)
         try:
@@ -85,7 +91,7 @@ class HttpConnection:
                 allow_redirects=False,
                 timeout=(CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S),
             ) as response:
-                return self._read(response, url, statuses)
+                return self._read(response, url, statuses, limit_bytes)
         except (requests.RequestException, PermissionError, KeyError) as error:
             # requests_ntlm raises the last two where a server breaks off the handshake.
             raise _explain(error, url) from None
@@ -100,7 +106,7 @@ class HttpConnection:
                 f"{_shown(url)} has no TLS; use https://, or --allow-http where the network is safe."
             )
 
-    def _read(self, response: requests.Response, url: str, statuses: frozenset[int]) -> Answer:
+    def _read(self, response: requests.Response, url: str, statuses: frozenset[int], limit_bytes: int | None) -> Answer:
         if response.status_code == 401:
             offered = response.headers.get("WWW-Authenticate", "")
             raise SignOnError(refusal(offered, url, _shown(url), self._credentials))
@@ -109,7 +115,7 @@ class HttpConnection:
         body = bytearray()
         for chunk in response.iter_content(65_536):
             body += chunk
-            if len(body) > ANSWER_LIMIT_BYTES:
+            if len(body) > (limit_bytes or ANSWER_LIMIT_BYTES):
                 raise ServerAnswerError(f"{_shown(url)} sent an answer that is too large.")
         return Answer(response.status_code, response.headers.get("Content-Type", ""), bytes(body))
 

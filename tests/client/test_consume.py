@@ -289,8 +289,8 @@ def test_an_excluded_operating_system(monkeypatch: pytest.MonkeyPatch) -> None:
         opened.require(Use.SEE, NOW)
 
 
-def test_a_revocation_list_is_refused_not_skipped() -> None:
-    """A condition this client cannot check is not taken for fulfilled."""
+def test_a_revocation_list_is_not_skipped() -> None:
+    """Before somebody looked at it the licence is good for nothing."""
     revocation = '<CONDITIONLIST><REFRESH><INTERVALTIME days="7" /></REFRESH></CONDITIONLIST>'
     with pytest.raises(RefusedError, match="revocation"):
         _use_license(_view(), revocation=revocation).require(Use.SEE, NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedCluster]
 
 
 def protected(cluster: ServedCluster, folder: Path, *words: str) -> Path:
+    folder.mkdir(exist_ok=True)
     plan = folder / "plan.txt"
     plan.write_bytes(SECRET)
     target = folder / "plan.ptxt"
@@ -81,23 +83,43 @@ def test_a_blocked_user_is_refused_whatever_certificate(cluster: ServedCluster, 
 
 
 def test_licences_say_which_version_of_a_template_applied(cluster: ServedCluster, tmp_path: Path) -> None:
-    """Deleting it is refused from then on; its revocation list is served as it says."""
-    grant = ("--name", "Listed", "--grant", "reader@example.com=VIEW", "--revocation", "own")
+    """Deleting it is refused from then on."""
+    grant = ("--name", "Versioned", "--grant", "reader@example.com=VIEW")
     guid = json.loads(cluster.rmsserver("template", "add", *grant, "--json"))["guid"]
-    cluster.rmsserver("revocation", "add", "content-id", guid)
-    eventually(lambda: cluster.rmsclient("author", "templates"), lambda outcome: "Listed" in outcome.text)
-    document = protected(cluster, tmp_path, "--template", guid)
-    # Our own client looks at no revocation list, and opens nothing that depends on one.
-    assert "cannot check" in opened(cluster, document).error
+    eventually(lambda: cluster.rmsclient("author", "templates"), lambda outcome: "Versioned" in outcome.text)
+    assert_opens(opened(cluster, protected(cluster, tmp_path, "--template", guid)))
     eventually_recorded(cluster, f"template={guid}:1")
     assert "--force" in cluster.rmsserver_fails("template", "delete", guid)
+
+
+def test_what_is_revoked_does_not_open_any_more(cluster: ServedCluster, tmp_path: Path) -> None:
+    """Documents of a template that names the cluster's list open until their content stands there, and afterwards again;
+    documents that name no list do not depend on it. A list from elsewhere is given as a file.
+    """
+    cluster.rmsserver(
+        "template", "add", "--name", "Listed", "--grant", "reader@example.com=VIEW", "--revocation", "own"
+    )
+    eventually(lambda: cluster.rmsclient("author", "templates"), lambda outcome: "Listed" in outcome.text)
+    document, export = protected(cluster, tmp_path, "--template", "Listed", "--json"), tmp_path / "list.xml"
+    (work,) = re.findall(r"<WORK><OBJECT[^>]*><ID type=\"MS-GUID\">({[^<]*})", document.read_bytes().decode("latin-1"))[
+        :1
+    ]
+    unlisted = protected(cluster, tmp_path / "unlisted", "--grant", "reader@example.com=VIEW")
+    assert_opens(opened(cluster, document))
+    cluster.rmsserver("revocation", "add", "content-id", work)
+    refused = eventually(lambda: opened(cluster, document), lambda outcome: outcome.code == 2)
+    assert "has been revoked" in refused.error
+    assert_opens(opened(cluster, unlisted))
     url = f"{cluster.url}/revocation/revocationlist.xml"
     with urllib.request.urlopen(url, timeout=10) as answer:
         found = RevocationList.read(answer.read().decode())
     found.verify()
-    assert [(revocation.by, revocation.value) for revocation in found.revocations] == [
-        (RevokedBy.CONTENT_ID, "{" + guid + "}")
-    ]
+    assert [(revocation.by, revocation.value) for revocation in found.revocations] == [(RevokedBy.CONTENT_ID, work)]
+    cluster.rmsserver("revocation", "export", "-o", str(export))
+    cluster.rmsserver("revocation", "remove", "content-id", work)
+    eventually(lambda: opened(cluster, document), lambda outcome: outcome.code == 0)
+    by_file = cluster.rmsclient("reader", "open", str(document), "--revocation-list", str(export))
+    assert "has been revoked" in by_file.error
 
 
 def eventually_recorded(cluster: ServedCluster, what: str) -> None:
