@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from rmsserver.errors import Argument, ArgumentNull, ArgumentOutOfRange, UnauthorizedAccess, WrongFormat
+from rmsserver.operations import blocked_users
 from rmsserver.operations.cross_forest import groups_elsewhere, groups_holding, in_other_forests
 from rmsserver.operations.email_address import is_email_address
 from rmsserver.operations.preconditions import check_in_service
@@ -52,12 +53,14 @@ def is_principal_member_of(
 ) -> IsPrincipalMemberOfResult:
     """False where neither principal nor groups are known, or the account is disabled.
 
-    Raises ClusterDecommissioned, UnauthorizedAccess (switched off), ArgumentNull, Argument (two different principals),
-    ArgumentOutOfRange (too many groups; the question has come through too many servers), WrongFormat, PortUnavailable.
+    Raises ClusterDecommissioned, UnauthorizedAccess (switched off, blocked), ArgumentNull, Argument (two different
+    principals), ArgumentOutOfRange (too many groups; the question has come through too many servers), WrongFormat,
+    PortUnavailable.
     """
     check_in_service(state)
     if not (state.binary_group_expansion_enabled if request.binary else state.group_expansion_enabled):
         raise UnauthorizedAccess("group expansion is switched off in this form")
+    blocked_users.check_caller(caller, state, ports.directory)
     principal, groups, calls = _checked(request, state)
     caller.trail.note("account", principal)
     account = ports.directory.by_sid(principal) if _SID.match(principal) else ports.directory.by_email(principal)

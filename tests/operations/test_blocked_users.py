@@ -17,6 +17,7 @@ from rmsserver.operations.certify import CertifyRequest, certify
 from rmsserver.operations.edit_issuance_license import EditIssuanceLicenseRequest, edit_issuance_license
 from rmsserver.operations.enroll import EnrollRequest, enroll
 from rmsserver.operations.get_client_licensor_cert import GetClientLicensorCertRequest, get_client_licensor_cert
+from rmsserver.operations.is_principal_member_of import IsPrincipalMemberOfRequest, is_principal_member_of
 from rmsserver.operations.machine_certificate import MachineCertificateRequest, issue_machine_certificate
 from rmsserver.operations.precertify import PrecertifyItem, PrecertifyRequest, precertify
 from rmsserver.operations.sub_enroll import SubEnrollRequest, sub_enroll
@@ -100,6 +101,7 @@ ASKED: dict[str, tuple[Callable[..., object], tuple[object, ...]]] = {
     "pre-certification of others": (precertify, (PrecertifyRequest(None),)),
     "sub-enrollment": (sub_enroll, (SubEnrollRequest(None, None),)),
     "enrollment": (enroll, (EnrollRequest(None, None, None),)),
+    "groups": (is_principal_member_of, (IsPrincipalMemberOfRequest(None, None, None, None),)),
     "a machine": (issue_machine_certificate, (MachineCertificateRequest(b"", b"", ""),)),
     "templates": (acquire_templates, ((),)),
     "what templates there are": (acquire_template_information, ()),
@@ -115,6 +117,7 @@ def test_a_blocked_caller(mode_2: Cluster, name: str) -> None:
     desk.configure(
         sub_enrollment_enabled=True,
         enrollment_enabled=True,
+        group_expansion_enabled=True,
         enrollment_service=desk.cluster.state.licensor,
         decommissioned=name == "content keys",
     )
