@@ -464,6 +464,7 @@ def test_L1_thief_named_by_sid_does_not_become_owner(desk: Desk, owner: Grantee)
     assert caught.value.short_name == "NoRightsForRequestedPrincipalException"
 
 
+@conforms("MS-RMPR 3.5.4.1", "Enabling bits that do not open, or are not this licence's, are refused.")
 def test_L1_template_licence_that_was_opened_once(desk: Desk) -> None:
     """A template names no owner: here the witness alone refuses, from the first use of the victim's licence on."""
     template = desk.cluster.template("Secret", VIEW)
@@ -485,6 +486,7 @@ def test_L1_template_licence_never_opened_is_found_out_when_it_is(desk: Desk) ->
     assert any("content key" in alert for alert in desk.alerts)
 
 
+@conforms("MS-RMPR 3.5.4.1", "Enabling bits that do not open, or are not this licence's, are refused.")
 def test_L1_signature_cut_off_a_signed_licence(desk: Desk, victim: Published) -> None:
     """The whole signed licence, its signature cut off, and another owner: refused where it is known as signed."""
     desk.ask(victim)

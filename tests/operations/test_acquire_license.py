@@ -472,6 +472,7 @@ def test_L3_licence_signed_by_one_naming_another_as_owner_is_honoured(desk: Desk
     assert not desk.alerts
 
 
+@conforms("MS-RMPR 3.4.4.1", "The owner gets OWNER, whatever the licence says.")
 def test_missing_metadata_leaves_the_owner_of_the_rights_data(desk: Desk) -> None:
     """Wire facts 8: METADATA may be missing."""
     author = desk.cluster.author()

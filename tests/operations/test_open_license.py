@@ -16,6 +16,7 @@ from rmsserver.xrml.keys import CryptoMode
 from rmsserver.xrml.rights import ANYONE, Right, owner_metadata_xml
 from rmsserver.xrml.use_license import OWNER_RIGHT
 from tests.cluster import Author, Cluster, Published, grantee
+from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, OUTSIDER, READER, Desk, resigned
 from tests.operations.malformed_bits import MALFORMED, Sealer, bits_xml, des_session
 
@@ -197,6 +198,7 @@ def test_L2_block_seen_under_two_signers_is_an_alert_and_no_refusal(desk: Desk) 
         assert any("enabling bits" in alert for alert in desk.alerts)
 
 
+@conforms("MS-RMPR 3.4.4.1", "The owner gets OWNER, whatever the licence says.")
 def test_L2_thief_does_not_become_owner(desk: Desk) -> None:
     """The rights data, which only who has the content key can write, names the victim: another owner is disputed."""
     victim = desk.cluster.publish(desk.cluster.author(), VIEW)

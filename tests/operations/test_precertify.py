@@ -106,7 +106,6 @@ def test_it_gets_no_client_licensor_certificate(mode_2: Cluster) -> None:
 @conforms("MS-RMSI 3.3.4.1.3.1", "More or less than one element is refused.")
 @conforms("MS-RMSI 3.3.4.1.3.2", "Address, SID or both name the user, and nothing else does.")
 @conforms("MS-RMSI 3.3.4.1.3.3", "AuthenticationMode may not be missing.")
-@conforms("MS-RMSI 3.3.4.1.3.3", "Another AuthenticationMode than Windows is refused.")
 @conforms("MS-RMSI 3.3.4.1.3.3", "Id is the SID of an account.")
 @pytest.mark.parametrize(
     ("items", "error"),
@@ -124,7 +123,6 @@ def test_it_gets_no_client_licensor_certificate(mode_2: Cluster) -> None:
         ((named(sid=READER),), DrmsArgument),
         ((PrecertifyItem(None, Identification("Windows", None)),), ArgumentNull),
         ((PrecertifyItem(None, Identification(None, "S-1-5-21-1")),), ArgumentNull),
-        ((PrecertifyItem(READER, Identification("Forms", "S-1-5-21-1")),), DrmsArgument),
     ],
 )
 def test_what_names_no_user(mode_2: Cluster, items: tuple[PrecertifyItem | None, ...], error: type[RmsError]) -> None:
@@ -137,6 +135,14 @@ def test_what_names_no_user(mode_2: Cluster, items: tuple[PrecertifyItem | None,
 def test_no_request_at_all(mode_2: Cluster) -> None:
     with pytest.raises(ArgumentNull):
         precertify(PrecertifyRequest(None), mode_2.caller(AUTHOR), mode_2.state, mode_2.ports(), NOW)
+
+
+@conforms("MS-RMSI 3.3.4.1.3.3", "Another AuthenticationMode than Windows is refused.")
+@pytest.mark.parametrize("mode", ["Forms", "Passport", "windows", ""])
+def test_another_authentication_mode(mode_2: Cluster, mode: str) -> None:
+    """Though the SID, and the address beside it, are those of a user."""
+    for user_name in (None, READER):
+        refused(Desk(mode_2), DrmsArgument, PrecertifyItem(user_name, Identification(mode, mode_2.sid(READER))))
 
 
 @conforms("MS-RMSI 3.3.4.1", "UserName and Identification of two users are refused with UnauthorizedAccessException.")

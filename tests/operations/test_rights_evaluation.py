@@ -271,6 +271,7 @@ def test_super_user_has_owner_and_it_is_an_alert(mode_2: Cluster) -> None:
     assert mode_2.sid(READER) in trail.alerts[0]
 
 
+@conforms("MS-RMPR 3.4.4.1", "A super user gets OWNER, whatever the licence says, where super users are on.")
 @pytest.mark.parametrize(
     "state",
     [
