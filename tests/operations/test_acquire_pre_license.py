@@ -26,13 +26,19 @@ from rmsserver.operations.acquire_pre_license import (
     AcquirePreLicenseRequest,
     acquire_pre_license,
 )
+from rmsserver.operations.admin.templates import TemplateDefinition, create_template
 from rmsserver.operations.certify import CertifyRequest, certify
+from rmsserver.operations.revocation_list import own_revocation_point
 from rmsserver.ports import DirectoryAccount, PortUnavailable
+from rmsserver.state import ApplicationExclusion
+from rmsserver.stores.memory import system_randomness
 from rmsserver.xrml.keys import PrivateKey
 from rmsserver.xrml.rac import RightsAccountCertificate
-from rmsserver.xrml.rights import Right
+from rmsserver.xrml.revocation import RevocationPoint
+from rmsserver.xrml.rights import ApplicationData, Policy, Right
+from rmsserver.xrml.template import LocalizedName, RightsTemplate
 from rmsserver.xrml.use_license import OWNER_RIGHT, UseLicense
-from rmsserver.xrml.values import TimeRange
+from rmsserver.xrml.values import TimeRange, VersionSpan
 from tests.cluster import ALWAYS, DAY, NOW, Cluster, Published, grantee, server_hierarchy
 from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, OUTSIDER, READER, Desk, altered, resigned
@@ -250,3 +256,31 @@ def test_K4_nothing_is_issued_outside_the_own_certificate(mode_2: Cluster) -> No
     desk = Desk(mode_2.with_state(licensor=licensor))
     refused(desk, UnspecifiedError, AcquirePreLicenseItem((READER,), mode_2.publish(mode_2.author()).chain, None))
     assert stored_key(desk, READER) is None
+
+
+def test_conditions_are_those_of_licences_that_readers_fetch_themselves(cluster: Cluster) -> None:
+    """Excluded applications and systems, and what the template says, are in licences that arrive with a message too."""
+    definition = TemplateDefinition(
+        names=(LocalizedName(1033, "Staff", ""),),
+        rights=(Right.of("VIEW", grantee(READER)),),
+        application_data=(ApplicationData("NOLICCACHE", "1"),),
+        revocation=own_revocation_point(cluster.state, DAY),
+    )
+    template = RightsTemplate.read(create_template(definition, cluster.state, system_randomness(), NOW))
+    desk = Desk(cluster)
+    desk.configure(
+        published_templates={template.guid: template},
+        template_revisions={template.guid: 3},
+        application_exclusions=(ApplicationExclusion("c.exe", VersionSpan("0", "3")),),
+        os_exclusion=VersionSpan("5.0.0.0", "6.1.0.0"),
+    )
+    document = cluster.publish(cluster.author(), rights_data=template.text)
+    [fetched] = ask(desk, document, READER)
+    assert desk.facts["template"] == [f"{template.guid}:3"]
+    assert isinstance(fetched, UseLicense)
+    own = desk.ask(document)
+    for license_ in (fetched, own):
+        assert license_.policies == (Policy("exclusion", "c.exe", "0", "3"),)
+        assert license_.body.one("CONDITIONLIST").one("CONDITION").text == "5.0.0.0-6.1.0.0"
+        assert license_.application_data == definition.application_data
+        assert RevocationPoint.read(license_.body.one("WORK").one("CONDITIONLIST")) == definition.revocation
