@@ -35,15 +35,25 @@ def user() -> None:
 @click.option("--ntlm", is_flag=True, help="Let the user sign on by NTLM too: stores the wrapped NT hash.")
 @click.option("--no-password", is_flag=True, help="Set the password later; until then the user cannot sign on.")
 @_password_file
+@json_option
 @example("rmsserver user add author --home ./cluster --email author@example.com --email a.thor@example.com")
 def user_add(
-    login: str, home: Path, emails: tuple[str, ...], ntlm: bool, no_password: bool, password_file: Path | None
+    login: str,
+    home: Path,
+    emails: tuple[str, ...],
+    ntlm: bool,
+    no_password: bool,
+    password_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Add a user."""
     password = None if no_password else _new_password(login, password_file)
     added = open_home(home).administration.add_user(login, emails, password, ntlm=ntlm)
     note("id", added.sid)
-    click.echo(f"{added.login} is {added.sid}.")
+    if as_json:
+        print_json(_user_json(added))
+    else:
+        click.echo(f"{added.login} is {added.sid}.")
 
 
 @user.command("list")
@@ -141,12 +151,16 @@ def group() -> None:
 @group.command("add", cls=Change)
 @click.argument("email")
 @home_option
+@json_option
 @example("rmsserver group add staff@example.com --home ./cluster")
-def group_add(email: str, home: Path) -> None:
+def group_add(email: str, home: Path, as_json: bool) -> None:
     """Add a group. Its e-mail address is what documents name."""
     added = open_home(home).administration.add_group(email)
     note("id", added.sid)
-    click.echo(f"{added.email} is {added.sid}.")
+    if as_json:
+        print_json({"email": added.email, "sid": added.sid})
+    else:
+        click.echo(f"{added.email} is {added.sid}.")
 
 
 @group.command("list")
@@ -200,7 +214,7 @@ def group_add_member(name: str, members: tuple[str, ...], home: Path) -> None:
     administration = open_home(home).administration
     for member in members:
         administration.add_member(name, member)
-    click.echo(f"{', '.join(members)} now in {name}.")
+    click.echo(f"In {name} now: {', '.join(members)}.")
 
 
 @group.command("remove-member", cls=Change)
@@ -213,7 +227,7 @@ def group_remove_member(name: str, members: tuple[str, ...], home: Path) -> None
     administration = open_home(home).administration
     for member in members:
         administration.remove_member(name, member)
-    click.echo(f"{', '.join(members)} no longer in {name}.")
+    click.echo(f"No longer in {name}: {', '.join(members)}.")
 
 
 def _new_password(name: str, path: Path | None) -> str:

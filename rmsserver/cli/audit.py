@@ -14,11 +14,11 @@ from rmsserver.ports import AuditRecord
 @click.command()
 @home_option
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many, newest first.")
-@click.option("--alerts", is_flag=True, help="Only requests that an administrator should look at.")
+@click.option("--alerts", is_flag=True, help="Only what an administrator should look at, however far back.")
 @json_option
 @example("rmsserver audit --home ./cluster --limit 50 --alerts")
 def audit(home: Path, limit: int, alerts: bool, as_json: bool) -> None:
-    """Show the newest requests."""
+    """Show the newest requests, and commands that changed the cluster."""
     records = open_home(home).audit.read(limit=limit, alerts_only=alerts)
     if as_json:
         print_json([_json(record) for record in records])

@@ -141,4 +141,4 @@ def client_bundle(home: Path, output: Path) -> None:
         stream.write(bundle.pack())
     note("key", issuer.key.public.id.hex())
     alert("the private key that signs machine certificates was exported")
-    click.echo(f"{output}: hand it to machines over a trusted way only; it holds a private key.")
+    click.echo(f"{output}: hand it to machines by a trusted way only; it holds a private key.")

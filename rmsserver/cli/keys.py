@@ -10,7 +10,7 @@ import click
 from rmsserver import key_administration as keys
 from rmsserver.cli.changes import Change, alert, note
 from rmsserver.cli.opening import home_option, open_home, secret_from
-from rmsserver.cli.program import Commands, example, json_option, print_json
+from rmsserver.cli.program import Commands, counted, example, json_option, print_json
 from rmsserver.cli.publishing_domains import ask
 from rmsserver.config import PassphraseSource
 from rmsserver.state import Licensor, ServerState
@@ -85,7 +85,7 @@ def key_upgrade_mode(home: Path, leave_adopted: bool, yes: bool) -> None:
 @example("rmsserver key templates --home ./cluster")
 def key_templates(home: Path) -> None:
     """Sign templates again that a former key signed, where a change of keys was interrupted before it could."""
-    click.echo(f"{keys.sign_templates_again(open_home(home), _now())} templates were signed again.")
+    click.echo(f"Signed again: {counted(keys.sign_templates_again(open_home(home), _now()), 'template')}.")
 
 
 @key.command("passphrase", cls=Change)
@@ -105,7 +105,10 @@ def key_passphrase(home: Path, new_passphrase_file: Path | None, make: bool) -> 
     if make and from_file:
         passphrase = keys.new_passphrase()
     else:
-        passphrase = secret_from(new_passphrase_file, "RMS_NEW_PASSPHRASE", "New passphrase", confirm=True)
+        option = "--new-passphrase-file"
+        passphrase = secret_from(
+            new_passphrase_file, "RMS_NEW_PASSPHRASE", "New passphrase", confirm=True, option=option
+        )
     remains = keys.change_passphrase(opened, passphrase)
     alert("the passphrase was changed")
     click.echo("The passphrase is changed." + (f" {remains}" if remains else ""))

@@ -56,8 +56,10 @@ def prompt_passphrase(*, confirm: bool) -> str:
     return str(click.prompt("Passphrase of the cluster", hide_input=True, confirmation_prompt=confirm))
 
 
-def secret_from(path: Path | None, variable: str, question: str, *, confirm: bool = False) -> str:
-    """A password from a file (its first line), an environment variable, or the terminal."""
+def secret_from(
+    path: Path | None, variable: str, question: str, *, confirm: bool = False, option: str = "--password-file"
+) -> str:
+    """A password from a file (its first line), an environment variable, or the terminal. `option` named the file."""
     if path is not None:
         lines = path.read_text("utf-8").splitlines()
         if not lines or not lines[0]:
@@ -67,6 +69,6 @@ def secret_from(path: Path | None, variable: str, question: str, *, confirm: boo
         return os.environ[variable]
     if not sys.stdin.isatty():
         raise OperatorError(
-            f"a password is needed and there is no terminal to ask on: use --password-file or {variable}"
+            f"{question[:1].lower()}{question[1:]}: there is no terminal to ask on, so use {option} or {variable}"
         )
     return str(click.prompt(question, hide_input=True, confirmation_prompt=confirm))

@@ -11,11 +11,12 @@ import click
 
 from rmsserver.cli.changes import Change, alert, note
 from rmsserver.cli.opening import home_option, open_home, secret_from
-from rmsserver.cli.program import Commands, example, json_option, print_json
+from rmsserver.cli.program import Commands, counted, example, json_option, print_json
 from rmsserver.cli.user_domains import guid_of
 from rmsserver.cli.written_files import read_limited, write_new
 from rmsserver.errors import OperatorError
 from rmsserver.operations.admin.trusted_publishing_domains import CheckedDomain, Note
+from rmsserver.stores.certificates import StoredPublishingDomain
 from rmsserver.trust_administration import adopt_tpd, adoption_report, export_tpd, import_tpd, open_tpd, remove_tpd
 
 _VARIABLE = "RMS_FILE_PASSWORD"
@@ -59,17 +60,23 @@ def tpd_export(home: Path, output: Path, password_file: Path | None) -> None:
 @home_option
 @click.option("--name", help="What the list calls it. Default: the name in its certificate.")
 @_password_file
+@json_option
 @example("rmsserver tpd import old-cluster.xml --home ./cluster")
-def tpd_import(file: Path, home: Path, name: str | None, password_file: Path | None) -> None:
+def tpd_import(file: Path, home: Path, name: str | None, password_file: Path | None, as_json: bool) -> None:
     """Open the documents of another cluster here, beside our own. FILE is what AD RMS or `rmsserver tpd export` wrote."""
     imported = import_tpd(open_home(home), _open(file, password_file), name, dt.datetime.now(dt.UTC))
     stored = imported.stored
     note("id", stored.id)
     note("key", stored.licensor.key.public.id.hex())
-    click.echo(f"Documents of {stored.name} open here now, with {len(stored.templates)} templates: {stored.id}")
+    if as_json:
+        print_json(_json(stored) | {"templates_left_out": imported.left_out})
+        return
+    click.echo(
+        f"Documents of {stored.name} open here now, with {counted(len(stored.templates), 'template')}: {stored.id}"
+    )
     if imported.left_out:
         click.echo(
-            f"{imported.left_out} templates were left out: they are not signed by that cluster, or cannot be read."
+            f"Left out: {counted(imported.left_out, 'template')}, not signed by that cluster, or not to be read."
         )
 
 
@@ -81,23 +88,22 @@ def tpd_list(home: Path, as_json: bool) -> None:
     """Show the clusters whose documents open here."""
     rows = open_home(home).certificates.load().publishing_domains
     if as_json:
-        print_json(
-            [
-                {
-                    "id": str(row.id),
-                    "name": row.name,
-                    "crypto_mode": row.licensor.mode.value,
-                    "key": row.licensor.key.public.id.hex(),
-                    "templates": len(row.templates),
-                    "imported": row.imported.isoformat(),
-                }
-                for row in rows
-            ]
-        )
+        print_json([_json(row) for row in rows])
     elif not rows:
         click.echo("No other cluster's documents open here: rmsserver tpd import --help")
     for row in [] if as_json else rows:
-        click.echo(f"{row.id}  {row.name:30} mode {row.licensor.mode.value}, {len(row.templates)} templates")
+        click.echo(f"{row.id}  {row.name:30} mode {row.licensor.mode.value}, {counted(len(row.templates), 'template')}")
+
+
+def _json(row: StoredPublishingDomain) -> dict[str, object]:
+    return {
+        "id": str(row.id),
+        "name": row.name,
+        "crypto_mode": row.licensor.mode.value,
+        "key": row.licensor.key.public.id.hex(),
+        "templates": len(row.templates),
+        "imported": row.imported.isoformat(),
+    }
 
 
 @tpd.command("remove", cls=Change)
@@ -142,7 +148,7 @@ def tpd_adopt(file: Path, home: Path, password_file: Path | None, yes: bool, as_
 
 def _tell(domain: CheckedDomain, notes: tuple[Note, ...]) -> None:
     """Before anything happens: whoever is asked should know."""
-    click.echo(f"{domain.name}, mode {domain.licensor.mode.value}, {len(domain.templates)} templates.")
+    click.echo(f"{domain.name}, mode {domain.licensor.mode.value}, {counted(len(domain.templates), 'template')}.")
     click.echo("What the file does not bring:")
     for number, missing in enumerate(notes, 1):
         click.echo(f"\n{number}. {missing.what}\n   {missing.remedy}")

@@ -9,7 +9,7 @@ import click
 
 from rmsserver.cli.changes import Change
 from rmsserver.cli.opening import home_option, open_home
-from rmsserver.cli.program import Commands, example, json_option, print_json
+from rmsserver.cli.program import Commands, counted, example, json_option, print_json
 from rmsserver.cli.written_files import write_new
 from rmsserver.errors import OperatorError
 from rmsserver.operations.revocation_list import PATH, revocation_list
@@ -34,7 +34,10 @@ def revocation() -> None:
 @home_option
 @example("rmsserver revocation add content-id 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
 def revocation_add(type_: str, value: str, home: Path) -> None:
-    """Revoke by VALUE: a GUID, SID or other ID; of keys the base64 of PKCS#1, of hashes the base64 of the digest."""
+    """Revoke by VALUE: a GUID, SID or other ID; of keys the base64 of PKCS#1, of hashes the base64 of the digest.
+
+    TYPE: content-id, license-id, license-hash, issuer-id, issuer-key, principal-id or principal-key.
+    """
     opened = open_home(home)
     if any(c in value for c in ", \t"):
         raise OperatorError("an ID has no blanks and commas here: revoke by another type")
@@ -53,7 +56,7 @@ def revocation_remove(type_: str, value: str, home: Path) -> None:
     if entry not in _entries(opened.configuration.read().values.get(_KEY)):
         raise OperatorError(f"{entry[:80]} is not on the list: see `rmsserver revocation list`")
     opened.configuration.change_list(_KEY, remove=lambda stored: stored == entry)
-    click.echo(f"{type_} {value} is off the list.")
+    click.echo(f"{type_} {value} is off the list; running servers follow within configurationRefreshInterval.")
 
 
 @revocation.command("list")
@@ -81,7 +84,7 @@ def revocation_export(home: Path, output: Path) -> None:
     """Sign the list as of now into a file, to serve it elsewhere. Running servers serve it themselves."""
     state = open_home(home).state
     write_new(output, revocation_list(state, dt.datetime.now(dt.UTC)).encode())
-    click.echo(f"{output}: {len(state.revocations)} entries; served at {state.base_url}{PATH}")
+    click.echo(f"{output}: {counted(len(state.revocations), 'entry')}; served at {state.base_url}{PATH}")
 
 
 def _entries(value: object) -> list[str]:

@@ -11,7 +11,7 @@ import click
 
 from rmsserver.cli.changes import Change, note
 from rmsserver.cli.opening import home_option, open_home
-from rmsserver.cli.program import Commands, example, json_option, print_json
+from rmsserver.cli.program import Commands, counted, example, json_option, print_json
 from rmsserver.cli.right_names import hint_at_rights
 from rmsserver.cli.template_names import find_template
 from rmsserver.cli.template_options import TemplateOptions, localized_names, template_options
@@ -20,7 +20,7 @@ from rmsserver.errors import OperatorError
 from rmsserver.operations.admin.signed_exports import check_fingerprint
 from rmsserver.operations.admin.template_files import read_templates, write_bare, write_package
 from rmsserver.operations.admin.templates import (
-    TemplateDefinition,
+    TemplateSummary,
     copy_template,
     create_template,
     definition_of,
@@ -54,7 +54,7 @@ def template_add(home: Path, as_json: bool, **said: Any) -> None:
     opened, now = open_home(home), dt.datetime.now(dt.UTC)
     definition = TemplateOptions(**said).definition(opened.state, now)
     text = create_template(definition, opened.state, system_randomness(), now)
-    _tell(opened.configuration.put_template(text, now), definition, as_json)
+    _tell(opened.configuration.put_template(text, now), definition.names[0].name, as_json)
     hint_at_rights(_rights_of(said))
 
 
@@ -63,7 +63,7 @@ def template_add(home: Path, as_json: bool, **said: Any) -> None:
 @home_option
 @template_options(change=True)
 @json_option
-@example("rmsserver template edit 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster --grant staff@example.com=VIEW")
+@example('rmsserver template edit "Staff only" --home ./cluster --grant staff@example.com=VIEW')
 def template_edit(wanted: str, home: Path, as_json: bool, **said: Any) -> None:
     """Make the next version of a template, which documents protected with it follow.
 
@@ -77,21 +77,25 @@ def template_edit(wanted: str, home: Path, as_json: bool, **said: Any) -> None:
     if definition == old:
         raise OperatorError("nothing would change: say what is to be different, see `rmsserver template edit --help`")
     text = edit_template(guid, definition, opened.state, now)
-    _tell(opened.configuration.put_template(text, now), definition, as_json)
+    _tell(opened.configuration.put_template(text, now), definition.names[0].name, as_json)
     hint_at_rights(_rights_of(said))
 
 
-def _tell(stored: StoredTemplate, definition: TemplateDefinition, as_json: bool) -> None:
+def _tell(stored: StoredTemplate, name: str, as_json: bool) -> None:
     _note(stored)
     if as_json:
-        print_json({"guid": stored.guid, "revision": stored.revision})
+        print_json(_stored_json(stored))
     else:
-        click.echo(f"Template {stored.guid} ({definition.names[0].name}), version {stored.revision}.")
+        click.echo(f"Template {stored.guid} ({name}), version {stored.revision}.")
 
 
 def _note(stored: StoredTemplate) -> None:
     note("id", stored.guid)
     note("version", stored.revision)
+
+
+def _stored_json(stored: StoredTemplate) -> dict[str, object]:
+    return {"guid": stored.guid, "version": stored.revision}
 
 
 @template.command("list")
@@ -100,37 +104,49 @@ def _note(stored: StoredTemplate) -> None:
 @example("rmsserver template list --home ./cluster")
 def template_list(home: Path, as_json: bool) -> None:
     """Show all templates."""
-    summaries = list_templates(open_home(home).state)
+    state = open_home(home).state
+    summaries = list_templates(state)
     if as_json:
-        print_json(
-            [
-                {"guid": s.guid, "name": s.name, "archived": s.archived, "issued": s.issued.isoformat()}
-                for s in summaries
-            ]
-        )
+        print_json([_line_json(s, state) for s in summaries])
     elif not summaries:
         click.echo("There are no templates yet: rmsserver template add --help")
     for s in [] if as_json else summaries:
-        click.echo(f"{s.guid}  {s.name:30} {'archived' if s.archived else 'distributed'}  {s.issued:%Y-%m-%d}")
+        click.echo(f"{s.guid}  {s.name:30} {'archived' if s.archived else 'distributed':11}  {s.issued:%Y-%m-%d}")
+
+
+def _line_json(summary: TemplateSummary, state: ServerState) -> dict[str, object]:
+    return {
+        "guid": summary.guid,
+        "name": summary.name,
+        "archived": summary.archived,
+        "issued": summary.issued.isoformat(),
+        "version": state.template_revisions[summary.guid],
+    }
 
 
 @template.command("show")
 @_template
 @home_option
-@example("rmsserver template show 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
-def template_show(wanted: str, home: Path) -> None:
+@json_option
+@example('rmsserver template show "Staff only" --home ./cluster')
+def template_show(wanted: str, home: Path, as_json: bool) -> None:
     """Show what a template says."""
     opened = open_home(home)
     guid, state = find_template(opened.configuration, wanted), opened.state
     found = _existing(guid, state)
-    click.echo(f"version {state.template_revisions[found.guid]}")
+    summary = next(s for s in list_templates(state) if s.guid == guid)
+    line = _line_json(summary, state)
+    if as_json:
+        print_json(line | _said_json(found))
+        return
+    click.echo(f"{guid}, version {line['version']}, {'archived' if summary.archived else 'distributed'}")
     _print_template(found)
 
 
 @template.command("archive", cls=Change)
 @_template
 @home_option
-@example("rmsserver template archive 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
+@example('rmsserver template archive "Staff only" --home ./cluster')
 def template_archive(wanted: str, home: Path) -> None:
     """Take a template out of distribution. Documents protected with it stay under its rights."""
     _archive(home, wanted, archived=True)
@@ -140,7 +156,7 @@ def template_archive(wanted: str, home: Path) -> None:
 @template.command("restore", cls=Change)
 @_template
 @home_option
-@example("rmsserver template restore 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
+@example('rmsserver template restore "Staff only" --home ./cluster')
 def template_restore(wanted: str, home: Path) -> None:
     """Distribute an archived template again."""
     _archive(home, wanted, archived=False)
@@ -166,23 +182,24 @@ def _archive(home: Path, wanted: str, *, archived: bool) -> None:
     help="Name of the copy; repeat for languages.",
 )
 @click.option("--description", "descriptions", multiple=True, metavar="[LCID:]TEXT", help="Description, by language.")
-@example('rmsserver template copy 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster --name "Board only"')
-def template_copy(wanted: str, home: Path, names: tuple[str, ...], descriptions: tuple[str, ...]) -> None:
+@json_option
+@example('rmsserver template copy "Staff only" --home ./cluster --name "Board only"')
+def template_copy(
+    wanted: str, home: Path, names: tuple[str, ...], descriptions: tuple[str, ...], as_json: bool
+) -> None:
     """Make another template that says the same, under another name."""
     opened, now = open_home(home), dt.datetime.now(dt.UTC)
     localized = localized_names(names, descriptions)
     guid = find_template(opened.configuration, wanted)
     text = copy_template(guid, localized, opened.state, system_randomness(), now)
-    stored = opened.configuration.put_template(text, now)
-    _note(stored)
-    click.echo(f"Template {stored.guid} ({localized[0].name}), version {stored.revision}.")
+    _tell(opened.configuration.put_template(text, now), localized[0].name, as_json)
 
 
 @template.command("delete", cls=Change)
 @_template
 @home_option
 @click.option("--force", is_flag=True, help="Also where documents depend on it.")
-@example("rmsserver template delete 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
+@example('rmsserver template delete "Staff only" --home ./cluster')
 def template_delete(wanted: str, home: Path, force: bool) -> None:
     """Delete a template with its history.
 
@@ -207,7 +224,7 @@ def template_delete(wanted: str, home: Path, force: bool) -> None:
 @home_option
 @json_option
 @click.option("--version", type=click.IntRange(1), help="Show what this version says.")
-@example("rmsserver template history 7d0a7e0c-1f46-4d1c-9a55-7c2f4a2b1c11 --home ./cluster")
+@example('rmsserver template history "Staff only" --home ./cluster')
 def template_history(wanted: str, home: Path, as_json: bool, version: int | None) -> None:
     """Show every version of a template. The audit says which one a licence applied: template=GUID:VERSION."""
     configuration = open_home(home).configuration
@@ -251,7 +268,9 @@ def template_export(named: tuple[str, ...], home: Path, output: Path, bare: bool
         return
     identity = management_identity(opened, now)
     write_new(output, write_package(found, identity, now))
-    click.echo(f"{output}: {len(found)} templates. Tell whoever imports it the fingerprint, over another way:")
+    click.echo(
+        f"{output}: {counted(len(found), 'template')}. Tell whoever imports it the fingerprint, by another way than the file:"
+    )
     click.echo(identity.fingerprint)
 
 
@@ -262,9 +281,10 @@ def template_export(named: tuple[str, ...], home: Path, output: Path, bare: bool
 @click.option("--unsigned", is_flag=True, help="Accept bare XrML, which nobody vouches for.")
 @click.option("--replace", is_flag=True, help="Templates that are here already become their next versions.")
 @click.option("--archived", is_flag=True, help="Do not distribute them yet.")
+@json_option
 @example("rmsserver template import templates.xml --home ./cluster --fingerprint 3f7c...")
 def template_import(
-    file: Path, home: Path, fingerprint: str | None, unsigned: bool, replace: bool, archived: bool
+    file: Path, home: Path, fingerprint: str | None, unsigned: bool, replace: bool, archived: bool, as_json: bool
 ) -> None:
     """Take over the templates of a file under their GUIDs, signed by this cluster. All of them, or none."""
     offered = read_templates(read_limited(file))
@@ -279,8 +299,12 @@ def template_import(
     opened, now = open_home(home), dt.datetime.now(dt.UTC)
     state = opened.state
     texts = [import_template(found, state, now, replace=replace) for found in offered.templates]
-    for stored in opened.configuration.put_templates(texts, now, archive=archived):
+    imported = opened.configuration.put_templates(texts, now, archive=archived)
+    for stored in imported:
         _note(stored)
+    if as_json:
+        print_json([_stored_json(stored) for stored in imported])
+    for stored in [] if as_json else imported:
         name = RightsTemplate.read(stored.text).names[0].name
         click.echo(f"Template {stored.guid} ({name}), version {stored.revision}.")
 
@@ -297,18 +321,39 @@ def _rights_of(said: Mapping[str, Any]) -> list[str]:
     return [name for grant in said["grants"] for name in grant.rpartition("=")[2].split(",")]
 
 
+def _said_json(found: RightsTemplate) -> dict[str, object]:
+    """What the administrator said, by the names of the options; what was not said is null."""
+    said = definition_of(found)
+    span, point = said.preconditions.span, said.revocation
+    return {
+        "names": [{"lcid": n.lcid, "name": n.name, "description": n.description} for n in said.names],
+        "grants": [
+            {"who": r.grantee.email or r.grantee.id, "right": r.name, "license_days": r.conditions.days}
+            for r in found.rights
+        ],
+        "until": span.end.isoformat() if span else None,
+        "days": said.preconditions.days,
+        "rights_request": said.rights_request_url,
+        "data": {data.name: data.value for data in said.application_data},
+        "revocation": {"url": point.url, "days": point.interval.days} if point else None,
+    }
+
+
 def _print_template(found: RightsTemplate) -> None:
+    definition = definition_of(found)
     for name in found.names:
         click.echo(f"{name.name} (language {name.lcid}){': ' + name.description if name.description else ''}")
     for right in found.rights:
         grantee = right.grantee.email or right.grantee.id
-        condition = f", renewed every {right.conditions.days} days" if right.conditions.days else ""
+        condition = f", renewed every {counted(right.conditions.days, 'day')}" if right.conditions.days else ""
         click.echo(f"  {grantee:40} {right.name}{condition}")
     if found.preconditions.span:
         click.echo(f"  until {found.preconditions.span.end:%Y-%m-%d %H:%M} UTC")
     if found.preconditions.days:
-        click.echo(f"  for {found.preconditions.days} days after publishing")
-    if point := definition_of(found).revocation:
-        click.echo(f"  revocation list {point.url}, at most {point.interval.days} days old")
+        click.echo(f"  for {counted(found.preconditions.days, 'day')} after publishing")
+    if definition.rights_request_url:
+        click.echo(f"  more rights: {definition.rights_request_url}")
+    if point := definition.revocation:
+        click.echo(f"  revocation list {point.url}, at most {counted(point.interval.days, 'day')} old")
     for data in found.application_data:
         click.echo(f"  {data.name} = {data.value}")

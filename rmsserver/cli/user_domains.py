@@ -40,7 +40,7 @@ def tud_export(home: Path, output: Path, bare: bool) -> None:
     data, fingerprint = export_tud(open_home(home), dt.datetime.now(dt.UTC), bare=bare)
     write_new(output, data)
     note("fingerprint", fingerprint)
-    click.echo(f"{output}: tell whoever imports it the fingerprint, over another way than the file takes:")
+    click.echo(f"{output}: tell whoever imports it the fingerprint, by another way than the file:")
     click.echo(fingerprint)
 
 
@@ -54,6 +54,7 @@ def tud_export(home: Path, output: Path, bare: bool) -> None:
 @click.option("--name", help="What the list calls it. Default: the name in its certificate.")
 @click.option("--replace", "replaced", metavar="ID", help="In the place of this one, as the list names it.")
 @click.option("--fingerprint", help="What its administrator says; without it you are asked to compare.")
+@json_option
 @example("rmsserver tud import partner.tud --home ./cluster --domain partner.example --fingerprint 3f7c...")
 def tud_import(
     file: Path,
@@ -65,6 +66,7 @@ def tud_import(
     name: str | None,
     replaced: str | None,
     fingerprint: str | None,
+    as_json: bool,
 ) -> None:
     """Trust the account certificates of another cluster.
 
@@ -84,7 +86,10 @@ def tud_import(
     note("id", stored.id)
     note("key", *(key.id.hex() for key in stored.keys))
     marked = "" if stored.signed_by else " (from an unsigned file)"
-    click.echo(f"{stored.domain.name} is trusted with {describe(stored.domain)}{marked}: {stored.id}")
+    if as_json:
+        print_json(_json(stored))
+    else:
+        click.echo(f"{stored.domain.name} is trusted with {describe(stored.domain)}{marked}: {stored.id}")
 
 
 def confirm(offered: OfferedUserDomain, fingerprint: str | None) -> None:

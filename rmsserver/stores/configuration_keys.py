@@ -453,6 +453,8 @@ def default_text(key: ConfigurationKey) -> str:
     if key.name == "osExclusionEnabled":
         return "false"
     field = next(field for field in dataclasses.fields(ServerState) if field.name == key.field)
+    if field.default_factory is not dataclasses.MISSING:
+        return show(field.default_factory())
     return "(set at init)" if field.default is dataclasses.MISSING else show(field.default)
 
 

@@ -27,7 +27,7 @@ def test_a_group_of_another_forest_comes_and_goes(home: Path) -> None:
     url = "example.net=https://rms.example.net/_wmcs/groupexpansion/GroupExpansion.asmx"
     assert run("rmsserver", "config", "set", "forests", url, *at).returncode == 0
     done = run(*adding)
-    assert (done.returncode, done.stdout) == (0, f"{TEAM} now in friends@example.com.\n")
+    assert (done.returncode, done.stdout) == (0, f"In friends@example.com now: {TEAM}.\n")
     showing = ("rmsserver", "group", "show", "friends@example.com", *at)
     assert run(*showing).stdout == f"other forest  {TEAM}\n"
     assert json.loads(run(*showing, "--json").stdout) == [{"kind": "other forest", "email": TEAM}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -84,9 +85,7 @@ def test_lists_of_commands_are_not_cut_off(words: tuple[str, ...]) -> None:
 
 def test_things_are_counted_in_words() -> None:
     """One of them has no plural."""
-    assert [counted(1, "template"), counted(2, "template"), counted(0, "entry")] == [
-        *("1 template", "2 templates", "0 entries"),
-    ]
+    assert [counted(1, "template"), counted(2, "day"), counted(0, "entry")] == ["1 template", "2 days", "0 entries"]
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +160,22 @@ def test_a_damaged_home(copied: Path, damage: str, command: tuple[str, ...]) -> 
         next((copied / "certificates").glob("*.key")).unlink()
     line = line_of(run("rmsserver", *command, "--home", str(copied)))
     assert "Traceback" not in line
+
+
+def test_programs_learn_whom_they_added(copied: Path) -> None:
+    """What `user list` and `group list` will say of them."""
+    at = ("--home", str(copied), "--json")
+    user = run("rmsserver", "user", "add", "ann", "--email", "ann@example.com", "--no-password", *at)
+    group = run("rmsserver", "group", "add", "all@example.com", *at)
+    listed = [json.loads(run("rmsserver", kind, "list", *at).stdout) for kind in ("user", "group")]
+    assert [[json.loads(user.stdout)], [json.loads(group.stdout)]] == listed
+
+
+def test_the_option_that_would_have_named_the_secret(home: Path) -> None:
+    """Where nobody can be asked for it."""
+    line = line_of(run("rmsserver", "key", "passphrase", "--home", str(home)))
+    assert "--new-passphrase-file" in line
+    assert "RMS_NEW_PASSPHRASE" in line
 
 
 def test_names_in_any_script_on_an_ascii_terminal(copied: Path) -> None:

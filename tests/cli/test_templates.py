@@ -96,10 +96,47 @@ def test_a_custom_right_gets_a_hint(home: Path) -> None:
     assert invoke(home, "edit", guid, "--grant", "Anyone=view,Print").stderr == ""
 
 
+def test_show_leaves_nothing_out(home: Path) -> None:
+    """In words and for programs: all that `add` was told."""
+    guid = add(home)
+    told = run(home, "show", "Staff")
+    for said in (
+        guid,
+        "1031",
+        "Nur intern",
+        "every 3 days",
+        "30 days after",
+        "mailto:rights@",
+        "2 days old",
+        "Top = secret",
+    ):
+        assert said in told
+    shown = json.loads(run(home, "show", "Staff", "--json"))
+    (listed,) = json.loads(run(home, "list", "--json"))
+    assert listed == {key: shown[key] for key in ("guid", "name", "archived", "issued", "version")}
+    assert shown["names"][1] == {"lcid": 1031, "name": "Belegschaft", "description": "Nur intern"}
+    assert shown["grants"][0] == {"who": "staff@example.com", "right": "VIEW", "license_days": 3}
+    assert (shown["until"], shown["days"], shown["rights_request"]) == (None, 30, "mailto:rights@example.com")
+    assert shown["data"] == {"NOLICCACHE": "1", "VIEWER": "1", "Classification": "Top = secret"}
+    assert shown["revocation"]["days"] == 2
+
+
+def test_programs_learn_which_template_was_made(home: Path, tmp_path: Path) -> None:
+    """By copy and by import."""
+    guid = add(home)
+    copied = json.loads(run(home, "copy", guid, "--name", "Another", "--json"))
+    assert copied["version"] == 1
+    assert {guid, copied["guid"]} == set(open_home(home).state.published_templates)
+    file = tmp_path / "bare.xml"
+    run(home, "export", guid, "-o", str(file), "--bare")
+    imported = json.loads(run(home, "import", str(file), "--unsigned", "--replace", "--json"))
+    assert imported == [{"guid": guid, "version": 2}]
+
+
 def test_templates_go_by_name(home: Path) -> None:
     """In any language and letter case, distributed or archived, wherever a GUID does; the audit has the GUID."""
     guid = add(home)
-    assert run(home, "show", " STAFF").startswith("version 1")
+    assert ", version 1, " in run(home, "show", " STAFF")
     run(home, "edit", "belegschaft", "--days", "7")
     assert template(home, guid).preconditions.days == 7
     run(home, "archive", "Staff")
@@ -142,7 +179,7 @@ def test_versions_are_kept(home: Path) -> None:
     lines = run(home, "history", guid).splitlines()
     assert [(line.split()[0], line.split("  ")[-1]) for line in lines] == [("1", "Staff"), ("2", "Staff 2")]
     assert "VIEW" in run(home, "history", guid, "--version", "1")
-    assert run(home, "show", guid).startswith("version 2\nStaff 2")
+    assert run(home, "show", guid).startswith(f"{guid}, version 2, distributed\nStaff 2")
     texts = [version["text"] for version in json.loads(run(home, "history", guid, "--json"))]
     assert texts[1] == template(home, guid).text
     assert "template list" in refused(home, "history", UNKNOWN)
@@ -152,7 +189,7 @@ def edited(home: Path, *words: str) -> tuple[RightsTemplate, RightsTemplate]:
     """A template that says everything, before and after."""
     guid = add(home)
     before = template(home, guid)
-    assert json.loads(run(home, "edit", guid, *words, "--json")) == {"guid": guid, "revision": 2}
+    assert json.loads(run(home, "edit", guid, *words, "--json")) == {"guid": guid, "version": 2}
     return before, template(home, guid)
 
 
@@ -206,7 +243,7 @@ def test_a_change_of_nothing_is_no_version(home: Path) -> None:
     assert "nothing would change" in refused(home, "edit", guid)
     assert "nothing would change" in refused(home, "edit", guid, "--viewer")
     assert "--name 1036:NAME" in refused(home, "edit", guid, "--description", "1036:Interne")
-    assert run(home, "show", guid).startswith("version 1\n")
+    assert run(home, "show", guid).startswith(f"{guid}, version 1, ")
     assert "template list" in refused(home, "edit", UNKNOWN, "--viewer")
 
 

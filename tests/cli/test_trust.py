@@ -68,8 +68,9 @@ def refused(home: Path, *words: object, match: str, **environment: str) -> None:
 def test_user_domains_from_end_to_end(home: Path, partner: Path) -> None:
     """Imported by the key's fingerprint, listed as unsigned, removed."""
     words = ("tud", "import", partner, "--domain", "partner.example", "--trust-federated", "--name", "Partner")
-    done(home, *words, "--fingerprint", PARTNER.key.public.id.hex())
+    imported = json.loads(done(home, *words, "--fingerprint", PARTNER.key.public.id.hex(), "--json"))
     (row,) = json.loads(done(home, "tud", "list", "--json"))
+    assert imported == row
     assert (row["name"], row["email_domains"], row["signed_by"]) == ("Partner", ["partner.example"], None)
     assert (row["sids_trusted"], row["federated_trusted"]) == (False, True)
     assert dt.datetime.fromisoformat(row["imported"]).tzinfo is not None
@@ -92,14 +93,16 @@ def test_a_user_domain_is_never_imported_unseen(home: Path, partner: Path) -> No
 
 def test_publishing_domains_from_end_to_end(home: Path, old: Path) -> None:
     """Imported with its password, listed, removed when somebody says so."""
-    assert "1 templates" in done(home, "tpd", "import", old)
+    imported = json.loads(done(home, "tpd", "import", old, "--json"))
     (row,) = json.loads(done(home, "tpd", "list", "--json"))
+    assert imported == row | {"templates_left_out": 0}
     assert (row["name"], row["crypto_mode"], row["templates"]) == ("OLD-RMS", 1, 1)
     refused(home, "tpd", "import", old, match="imported already")
     refused(home, "tpd", "remove", row["id"], match="--yes")
     refused(home, "tpd", "remove", "../../etc", "--yes", match="not the id")
     done(home, "tpd", "remove", row["id"], "--yes")
     assert json.loads(done(home, "tpd", "list", "--json")) == []
+    assert "1 template:" in done(home, "tpd", "import", old)
 
 
 def test_a_wrong_file_password(home: Path, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:

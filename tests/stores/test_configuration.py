@@ -267,6 +267,8 @@ def test_show() -> None:
     """Values are shown as they are written."""
     assert default_text(configuration_key("racvaliditytime")) == "365d"
     assert default_text(configuration_key("tempRacValidityTime")) == "15m"
+    assert default_text(configuration_key("forests")) == "none"
+    assert default_text(configuration_key("baseUrl")) == "(set at init)"
     assert show_stored(configuration_key("creationTimeTolerance"), 90) == "90s"
     assert show_stored(configuration_key("batchLimit"), 100) == "100"
     assert show(["a", "b"]) == "a,b"
