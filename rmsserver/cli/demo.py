@@ -184,7 +184,7 @@ def main(story: bool, serving: bool, home: Path | None) -> None:
             with tempfile.TemporaryDirectory(prefix="rmsserver-demo-") as folder:
                 tell(Demo(Path(folder) / "cluster", _free_port()))
         elif serving and home is not None:
-            _serve(Demo(home, _PORT))
+            serve(Demo(home, _PORT))
         else:
             raise click.UsageError("name --story, or --serve with --home")
     except StoryError as error:
@@ -198,7 +198,20 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _serve(demo: Demo) -> None:
+def _require_free(port: int) -> None:
+    """The demo's URL names its port, so no other one will do."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            raise StoryError(f"cannot listen on 127.0.0.1:{port} ({reason}): stop what listens there first") from None
+
+
+def serve(demo: Demo) -> None:
+    """Create the demo cluster where needed, tell how to try it, and become its server. Raises StoryError."""
+    _require_free(demo.port)
     created = not (demo.home / "certificates").exists()
     demo.create()
     if created:
