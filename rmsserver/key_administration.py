@@ -99,7 +99,11 @@ def change_passphrase(home: Home, passphrase: str) -> str | None:
         )
     beside = path.with_name(path.name + ".new")
     _write_secret(beside, passphrase)
-    store.change_passphrase(passphrase)
+    try:
+        store.change_passphrase(passphrase)
+    except OperatorError:
+        beside.unlink()  # the store refused, and is as it was
+        raise
     beside.replace(path)
     return None
 
@@ -129,9 +133,15 @@ def _check_adopted(state: ServerState, service: EnrollmentService, leave: bool) 
 
 
 def _write_secret(path: Path, text: str) -> None:
-    """Durable before it returns; only the owner can read it."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Durable before it returns; only the owner can read it. One that is there may be all that opens the store for a command
+    that runs now: it is left alone.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise OperatorError(
+            f"{path} is there: another command changes the passphrase, or ended before it could; remove it where none does"
+        ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text + "\n")
         stream.flush()

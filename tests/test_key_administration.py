@@ -141,6 +141,30 @@ def test_a_passphrase_from_a_file(home: Home) -> None:
     assert not path.with_name("passphrase.new").exists()
 
 
+def test_a_passphrase_that_two_commands_change(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The passphrase of one that runs is not overwritten, and one that is refused leaves none behind."""
+    path = home.config.home / "passphrase"
+    path.write_text("passphrase\n")
+    path.chmod(0o600)
+    (home.config.home / "rmsserver.toml").write_text(f'passphrase_source = "file"\npassphrase_file = "{path}"\n')
+    beside = path.with_name("passphrase.new")
+    beside.write_text("that of another command")
+    with pytest.raises(OperatorError, match="another command"):
+        change_passphrase(opened(home.config.home), "another passphrase")
+    assert beside.read_text() == "that of another command"
+    beside.unlink()
+    late = opened(home.config.home)
+
+    def refused(*_arguments: object) -> None:
+        raise OperatorError("replaced by another command meanwhile")
+
+    monkeypatch.setattr(late.certificates, "change_passphrase", refused)
+    with pytest.raises(OperatorError, match="meanwhile"):
+        change_passphrase(late, "another passphrase")
+    assert not beside.exists()
+    assert path.read_text() == "passphrase\n"
+
+
 # --- trust ---------------------------------------------------------------------------------------------------------------
 
 

@@ -304,7 +304,9 @@ class CertificateStore:
     def add_management_identity(self, certificate: bytes, key: bytes) -> None:
         stem = f"management-{uuid.uuid4()}"
         wrapped = self.master_key.wrap(_PURPOSE, stem + ".key", key)
-        file_set.change(self._directory, add={stem + ".pem": certificate, stem + ".key": wrapped})
+        add = {stem + ".pem": certificate, stem + ".key": wrapped}
+        # Two of them would have two fingerprints, and one is told to other administrators.
+        file_set.change(self._directory, add=add, absent=_MANAGEMENT)
 
     # --- files ----------------------------------------------------------------------------------------------
 

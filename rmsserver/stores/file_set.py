@@ -55,10 +55,17 @@ def read(directory: Path) -> dict[str, bytes]:
         return _read(directory)
 
 
-def change(directory: Path, *, add: Mapping[str, bytes], remove: frozenset[str] = frozenset()) -> None:
+def change(
+    directory: Path,
+    *,
+    add: Mapping[str, bytes],
+    remove: frozenset[str] = frozenset(),
+    absent: re.Pattern[str] | None = None,
+) -> None:
     """Add files under names that are not in use, and remove others, which are there, in one step. Raises OperatorError.
 
-    Who replaces a file that another command replaced meanwhile would leave two in its place.
+    Who replaces a file that another command replaced meanwhile would leave two in its place, and so would who adds what there
+    is once: `absent` is what such files are called.
     """
     check_private(directory)
     with _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
@@ -67,6 +74,8 @@ def change(directory: Path, *, add: Mapping[str, bytes], remove: frozenset[str] 
             raise OperatorError(f"{directory / min(clash)} exists already")
         if gone := remove - present.keys():
             raise OperatorError(f"{directory / min(gone)} was replaced by another command meanwhile: try again")
+        if absent is not None and any(map(absent.fullmatch, present)):
+            raise OperatorError(f"{directory}: another command has made the same thing meanwhile: try again")
         for name, data in add.items():
             _write(directory, name, data)
         kept = {name: data for name, data in {**present, **add}.items() if name not in remove}

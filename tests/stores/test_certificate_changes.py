@@ -157,9 +157,12 @@ def test_removal(store: CertificateStore) -> None:
 
 
 def test_the_management_certificate(store: CertificateStore) -> None:
-    """None until it is needed, then the same, with its key."""
+    """None until it is needed, then the same, with its key; never two, by two commands at the same time."""
     assert store.management_identity() is None
     store.add_management_identity(b"certificate", b"key")
+    assert store.management_identity() == (b"certificate", b"key")
+    with pytest.raises(OperatorError, match="try again"):
+        store.add_management_identity(b"another", b"other key")
     assert store.management_identity() == (b"certificate", b"key")
 
 
