@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from rmsserver.client.errors import ServerAnswerError, SetupError, TrustError
+from rmsserver.client.errors import ServerAnswerError, ServiceFaultError, SetupError, TrustError
 from rmsserver.client.machine import Machine, check_machine
 from rmsserver.client.services import Services
 from rmsserver.client.store import Settings, Store
@@ -22,6 +22,8 @@ from rmsserver.xrml.keys import CryptoMode, PrivateKey, PublicKey
 from rmsserver.xrml.rac import RightsAccountCertificate
 from rmsserver.xrml.template import RightsTemplate
 from rmsserver.xrml.values import Guid
+
+_UNKNOWN_MACHINE = "VerifyMachineCertificateChainFailedException"
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,13 @@ def bootstrap(
 ) -> Profile:
     """Set this client up, or renew what it has: trust, machine, account, licensor, templates (3.8.4.1).
 
-    `root` is the key a bundle pins. The machine keeps its key as long as its certificate fits the cluster.
+    `root` is the key a bundle pins. The machine keeps its key as long as the cluster accepts its certificate.
     Nothing is stored before all of it verified. Raises ClientError of many kinds.
     """
     trust = ClusterTrust.pin(services.get_licensor_certificate(), root)
     trust = trust.with_licensor(services.get_licensing_certificate())
-    machine = _kept_machine(store, trust) or make_machine(trust.mode)
-    account = open_account(services.certify(machine.chain), machine, trust, now)
+    machine, chain = _certified(_kept_machine(store, trust), services, lambda: make_machine(trust.mode))
+    account = open_account(chain, machine, trust, now)
     licensor = open_licensor(services.get_client_licensor_certificate(account.chain), account, trust)
     store.write_machine(machine.key, machine.chain)
     store.write_chain("rac", account.chain)
@@ -130,6 +132,22 @@ def bootstrap(
     store.write_settings(settings)
     refresh_templates(store, services, trust)
     return Profile(settings, machine, account, licensor)
+
+
+def _certified(
+    kept: Machine | None, services: Services, make_machine: Callable[[], Machine]
+) -> tuple[Machine, tuple[str, ...]]:
+    """The machine and its RAC chain. A cluster that took another one over has its key, but does not know its machines:
+    they get new certificates.
+    """
+    if kept is not None:
+        try:
+            return kept, services.certify(kept.chain)
+        except ServiceFaultError as error:
+            if error.name != _UNKNOWN_MACHINE:
+                raise
+    machine = make_machine()
+    return machine, services.certify(machine.chain)
 
 
 def _kept_machine(store: Store, trust: ClusterTrust) -> Machine | None:

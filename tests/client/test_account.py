@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from rmsserver.client.account import (
     refresh_templates,
     stored_templates,
 )
-from rmsserver.client.errors import SetupError, TrustError
+from rmsserver.client.errors import ServiceFaultError, SetupError, TrustError
 from rmsserver.client.machine import Machine
 from rmsserver.client.services import ServiceLocations
 from rmsserver.client.store import Settings, Store
@@ -107,6 +109,31 @@ def test_bootstrap_again_keeps_the_machine(tmp_path: Path) -> None:
     other = MemoryServices(cluster=OTHER, servers=OTHER.servers)
     _bootstrap(store, other)
     assert other.calls.count("machine") == 1
+
+
+@dataclass
+class _RefusingOnce(MemoryServices):
+    """Refuses to certify once, for the reason `name`."""
+
+    name: str = ""
+
+    def certify(self, machine_chain: Sequence[str]) -> tuple[str, ...]:
+        if self.name:
+            name, self.name = self.name, ""
+            raise ServiceFaultError(name, "refused")
+        return super().certify(machine_chain)
+
+
+def test_a_machine_that_the_cluster_does_not_know_gets_a_new_certificate(tmp_path: Path) -> None:
+    """As after a takeover, which brings the cluster's key but not the issuer of its machines; no other refusal does that."""
+    store = Store(tmp_path / "store")
+    _bootstrap(store, MemoryServices())
+    other_reason = _RefusingOnce(name="UnspecifiedErrorException")
+    with pytest.raises(ServiceFaultError):
+        _bootstrap(store, other_reason)
+    unknown = _RefusingOnce(name="VerifyMachineCertificateChainFailedException")
+    _bootstrap(store, unknown)
+    assert (other_reason.calls.count("machine"), unknown.calls.count("machine")) == (0, 1)
 
 
 def test_a_failed_bootstrap_leaves_the_old_setup(tmp_path: Path) -> None:
