@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,13 +134,27 @@ def test_the_readme_leads_to_every_page() -> None:
     assert [_name(page) for page in PAGES if page.parent == ROOT / "docs" and page not in linked] == []
 
 
-def test_the_guides_configuration(tmp_path: Path) -> None:
-    """The keys that the operator guide shows for rmsserver.toml are keys, and their values its defaults where it says so."""
+@every_page
+def test_configuration_files(page: Path, tmp_path: Path) -> None:
+    """Whatever is shown as rmsserver.toml is one. A table [[directory.… goes on from the page's [directory]."""
+    shown = [_inside(block) for block in _BLOCK.findall(page.read_text("utf-8")) if block.startswith("```toml")]
+    for toml in shown:
+        before = next(other for other in shown if "[directory]\n" in other) if toml.startswith("[[directory.") else ""
+        (tmp_path / "rmsserver.toml").write_text(before + toml)
+        load_config(tmp_path)
+
+
+def test_the_guides_defaults(tmp_path: Path) -> None:
+    """The tables that the operator guide shows with their defaults have these."""
     text = (ROOT / "docs" / "operator-guide.md").read_text("utf-8")
-    shown = next(b for b in _BLOCK.findall(text) if "listen_port" in b)
-    toml = "\n".join(shown.strip().splitlines()[1:-1])
-    assert tomllib.loads(toml)
-    (tmp_path / "rmsserver.toml").write_text(toml)
+    (tmp_path / "rmsserver.toml").write_text(next(_inside(b) for b in _BLOCK.findall(text) if "listen_port" in b))
     config, plain = load_config(tmp_path), load_config(tmp_path / "nowhere")
-    for table in ("limits", "key_pool", "caches", "audit"):
+    for table in ("sign_on", "limits", "key_pool", "caches", "audit"):
         assert getattr(config, table) == getattr(plain, table), table
+    for name in ("listen_address", "listen_port", "database_url", "threads", "metrics", "log_level"):
+        assert getattr(config, name) == getattr(plain, name), name
+
+
+def _inside(block: str) -> str:
+    """What stands between the fences."""
+    return "".join(line + "\n" for line in block.strip().splitlines()[1:-1])

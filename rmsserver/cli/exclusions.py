@@ -53,6 +53,7 @@ def user_add(account: str, home: Path, keep_keys: bool) -> None:
         click.echo(f"excluded: {key_id}")
     if excluded.retired:
         click.echo(f"The next certification of {account} makes new keys, which are not excluded; {_SOON}.")
+        click.echo("The way back, for each: rmsserver exclusion user remove KEYID")
     else:
         click.echo(f"It stays so until `rmsserver exclusion user remove`; {_SOON}.")
 
