@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,6 +49,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for words in (("user", "add", "alice", "--email", "alice@example.com"), ("backup", str(home.parent / "backup"))):
         environment = {"RMS_USER_PASSWORD": PASSWORD, "RMS_FILE_PASSWORD": PASSWORD}
         assert CliRunner().invoke(program, [*words, "--home", str(home)], env=environment).exit_code == 0
+    with contextlib.closing(sqlite3.connect(home / "state.db")) as connection:
+        # What is in the journal would mend the damage.
+        assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
     return home
 
 
