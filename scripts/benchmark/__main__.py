@@ -17,7 +17,7 @@ from benchmark import batches, directory, ldap_lookups, memory, profiling, repor
 from benchmark.cluster import BenchmarkError, Cluster
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--rounds", "count", type=click.IntRange(1, 99), default=5, show_default=True, help="Rounds to measure.")
 @click.option("--quick", is_flag=True, help="Two small rounds: does it run at all?")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -113,4 +113,4 @@ def _memory(scene: rounds.Scene, say: rounds.Say, licences: int, as_json: bool) 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(prog_name="scripts/bench"))
