@@ -115,15 +115,19 @@ class Home:
 
     @cached_property
     def database(self) -> Database:
-        if not (self.config.home / "certificates").is_dir():
-            raise OperatorError(
-                f"there is no cluster in {self.config.home}: run `rmsserver init` first, or name --home"
-            )
+        self._check_exists()
         return open_database(self.config.database, pool_size=self.config.database_connections)
 
     @cached_property
     def certificates(self) -> CertificateStore:
+        self._check_exists()  # before anybody is asked for its passphrase
         return CertificateStore.open(self.config.home, self.passphrase())
+
+    def _check_exists(self) -> None:
+        if not (self.config.home / "certificates").is_dir():
+            raise OperatorError(
+                f"there is no cluster in {self.config.home}: run `rmsserver init` first, or name --home"
+            )
 
     @cached_property
     def configuration(self) -> SqlConfiguration:

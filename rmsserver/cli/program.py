@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 import click
 
 from rmsserver.client.errors import ClientError
+from rmsserver.config import ConfigError
 from rmsserver.errors import OperatorError, RmsError
 from rmsserver.xrml.errors import XrmlError
 
-_EXPECTED = (OperatorError, ClientError, RmsError, XrmlError, OSError)
+_EXPECTED = (OperatorError, ConfigError, ClientError, RmsError, XrmlError, OSError)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -90,6 +91,8 @@ def one_line(error: BaseException) -> str:
     """An error as one line: what is wrong and, where the message says it, what to do."""
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror
+    elif isinstance(error, ConfigError):
+        text = "; ".join(error.lines)
     else:
         text = str(error) or type(error).__name__
     return " ".join(text.split())

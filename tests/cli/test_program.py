@@ -114,6 +114,7 @@ def copied(home: Path, tmp_path: Path) -> Path:
         (("rmsserver", "audit", "--home", "x", "--limit", "0"), "see `rmsserver audit --help`"),
         (("rmsclient", "open", "/nowhere/file"), "see `rmsclient open --help`"),
         (("rmsserver", "user", "list", "--home", "/nowhere"), "run `rmsserver init` first"),
+        (("rmsserver", "key", "list", "--home", "/nowhere"), "run `rmsserver init` first"),
     ],
 )
 def test_a_mistake_is_one_line_and_says_what_to_do(words: tuple[str, ...], says: str) -> None:
@@ -121,6 +122,17 @@ def test_a_mistake_is_one_line_and_says_what_to_do(words: tuple[str, ...], says:
     line = line_of(run(*words))
     assert line.startswith(f"{words[0]}: ")
     assert says in line
+
+
+def test_a_password_file_that_others_can_read(copied: Path, tmp_path: Path) -> None:
+    """One line where a command uses it, and where a server begins to."""
+    file = tmp_path / "password"
+    file.write_text("CANARY-7f3a\n")
+    file.chmod(0o644)
+    with (copied / "rmsserver.toml").open("a") as settings:
+        settings.write(f'\n[peers]\nlogin = "RMS"\npassword_file = "{file}"\n')
+    line = line_of(run("rmsserver", "serve", "--home", str(copied), "--listen", "127.0.0.1:0"))
+    assert f"chmod 600 {file}" in line
 
 
 def test_a_wrong_passphrase(home: Path, tmp_path: Path) -> None:
