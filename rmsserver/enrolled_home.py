@@ -54,7 +54,11 @@ def create_enrolled_home(
     progress("making keys")
     keys = {"licensor": PrivateKey.generate(new.mode.rsa_bits)}
     progress(f"enrolling at {root.url}")
-    chain = _enroll(new, root, keys["licensor"])
+    applicant = make_applicant(
+        new.name, new.base_url, keys["licensor"].public, system_randomness().guid(), root.revocation_authorities
+    )
+    chain = ask_for_certificate(root, applicant, new.mode)
+    check_fingerprint(root, chain)
     if not root.licensing_only:
         return create_certified_home(config, new, chain, keys["licensor"], passphrase, progress)
     config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,32 +90,38 @@ def create_certified_home(
 
 
 def make_applicant(
-    new: NewCluster, key: PublicKey, guid: Guid, revocation_authorities: tuple[PublicKey, ...] = ()
+    name: str | None, url: str, key: PublicKey, guid: Guid, revocation_authorities: tuple[PublicKey, ...] = ()
 ) -> Applicant:
-    """What a new cluster tells of itself (3.6.4.1)."""
+    """What a cluster tells of itself (3.6.4.1). `url`: its base URL."""
     fields = ServerState.__dataclass_fields__
     sku, version = str(fields["sku"].default), str(fields["server_version"].default)
-    return Applicant(key, guid, sku, version, new.name or "", new.base_url, revocation_authorities)
+    return Applicant(key, guid, sku, version, name or "", url, revocation_authorities)
+
+
+def ask_for_certificate(root: RootCluster, applicant: Applicant, mode: CryptoMode) -> tuple[str, ...]:
+    """The chain of a certificate for the applicant's key, checked; whether its root is the expected one is not.
+
+    Raises OperatorError.
+    """
+    try:
+        chain = (sub_enroll if root.licensing_only else enroll)(root.peer, root.url, applicant)
+    except PortUnavailable as error:
+        raise OperatorError(f"{root.url}: {error.detail}: {_hint(root, mode)}") from None
+    check_enrolled_chain(chain, applicant.key, applicant.guid, mode, dt.datetime.now(dt.UTC))
+    return chain
+
+
+def check_fingerprint(root: RootCluster, chain: tuple[str, ...]) -> None:
+    """Does the chain end under the root key that the operator named, where one was? Raises OperatorError."""
+    if root.fingerprint is not None and root_fingerprint(chain) != root.fingerprint.lower():
+        raise OperatorError(
+            f"the root key of {root.url} has the fingerprint {root_fingerprint(chain)}: not the one expected"
+        )
 
 
 def root_fingerprint(chain: tuple[str, ...]) -> str:
     """What operators compare: the key under which a chain ends."""
     return IssuingCertificate.read(chain[-1]).issuer.public_key.id.hex()
-
-
-def _enroll(new: NewCluster, root: RootCluster, key: PrivateKey) -> tuple[str, ...]:
-    guid = system_randomness().guid()
-    applicant = make_applicant(new, key.public, guid, root.revocation_authorities)
-    try:
-        chain = (sub_enroll if root.licensing_only else enroll)(root.peer, root.url, applicant)
-    except PortUnavailable as error:
-        raise OperatorError(f"{root.url}: {error.detail}: {_hint(root, new.mode)}") from None
-    check_enrolled_chain(chain, key.public, guid, new.mode, dt.datetime.now(dt.UTC))
-    if root.fingerprint is not None and root_fingerprint(chain) != root.fingerprint.lower():
-        raise OperatorError(
-            f"the root key of {root.url} has the fingerprint {root_fingerprint(chain)}: not the one expected"
-        )
-    return chain
 
 
 def _hint(root: RootCluster, mode: CryptoMode) -> str:

@@ -50,7 +50,7 @@ def request_certificate(
     settings = {name: getattr(new, name) for name in new.__dataclass_fields__} | {"mode": int(new.mode)}
     PendingEnrollment(guid, key, settings).save(config.home, passphrase)
     try:
-        write(request_file(make_applicant(new, key.public, guid, revocation_authorities)))
+        write(request_file(make_applicant(new.name, new.base_url, key.public, guid, revocation_authorities)))
     except BaseException:
         remove_pending(config.home)
         raise

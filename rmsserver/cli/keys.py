@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import click
 
+from rmsserver import enrolled_keys as enrolled
 from rmsserver import key_administration as keys
-from rmsserver.cli.changes import Change, alert, note
+from rmsserver.cli.changes import Change, alert, note, unchanged
 from rmsserver.cli.opening import home_option, open_home, secret_from
 from rmsserver.cli.program import Commands, counted, example, json_option, print_json
 from rmsserver.cli.publishing_domains import ask
+from rmsserver.cli.root_cluster import read_root_again, root_again_options
+from rmsserver.cli.written_files import read_limited, write_new
 from rmsserver.config import PassphraseSource
+from rmsserver.errors import OperatorError
 from rmsserver.state import Licensor, ServerState
 
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -43,40 +48,82 @@ def key_list(home: Path, as_json: bool) -> None:
 
 @key.command("renew", cls=Change)
 @home_option
-@example("rmsserver key renew --home ./cluster")
-def key_renew(home: Path) -> None:
-    """A new certificate with a new range for the same key. Nobody notices."""
-    _report(keys.renew_key(open_home(home), _now()))
+@root_again_options
+@click.option(
+    "--request",
+    "request_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Ask by a file instead, which `rmsserver enrollment answer` answers at the cluster that issued ours.",
+)
+@click.option(
+    "--answer",
+    "answer_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take the new certificate from the answer to --request.",
+)
+@example(
+    "rmsserver key renew --home ./cluster\n"
+    "rmsserver key renew --home ./branch --root-user EXAMPLE\\branch --root-password-file branch.password"
+)
+def key_renew(home: Path, request_file: Path | None, answer_file: Path | None, **root_settings: Any) -> None:
+    """A new certificate with a new range for the same key. Nobody notices.
+
+    Where another cluster issued the certificate, that one is asked again. A licensing-only cluster needs it when its root
+    has got a new key: account certificates of the former key count as before, and those of the new one from then on.
+    """
+    if request_file is not None or answer_file is not None:
+        _renew_by_files(home, request_file, answer_file, **root_settings)
+        return
+    opened = open_home(home)
+    before, root = opened.state, read_root_again(opened, **root_settings)
+    after = keys.renew_key(opened, _now()) if root is None else enrolled.renew_at_root(opened, root)
+    _report_issued(before, after)
 
 
 @key.command("rollover", cls=Change)
 @home_option
+@root_again_options
 @_leave
 @_yes
 @example("rmsserver key rollover --home ./cluster")
-def key_rollover(home: Path, leave_adopted: bool, yes: bool) -> None:
+def key_rollover(home: Path, leave_adopted: bool, yes: bool, **root_settings: Any) -> None:
     """A new key and certificate; the present key is kept: its documents open, its account certificates stay trusted.
 
-    Our own clients trust the new certificate after `rmsclient bootstrap`. Clusters that trust our users need our file again.
+    Our own clients trust the new certificate after `rmsclient bootstrap`. Clusters that trust our users need our file again,
+    and licensing-only clusters under this one `rmsserver key renew`.
     """
     ask("Clients have to fetch new certificates. Make a new key?", yes)
-    _report(keys.roll_key_over(open_home(home), _now(), leave_adopted=leave_adopted))
+    opened = open_home(home)
+    before, root = opened.state, read_root_again(opened, **root_settings)
+    if root is None:
+        after = keys.roll_key_over(opened, _now(), leave_adopted=leave_adopted)
+    else:
+        after = enrolled.roll_over_at_root(opened, root, _now())
+    _report_issued(before, after)
     alert("the cluster has a new key")
 
 
 @key.command("upgrade-mode", cls=Change)
 @home_option
+@root_again_options
 @_leave
 @_yes
 @example("rmsserver key upgrade-mode --home ./cluster")
-def key_upgrade_mode(home: Path, leave_adopted: bool, yes: bool) -> None:
+def key_upgrade_mode(home: Path, leave_adopted: bool, yes: bool, **root_settings: Any) -> None:
     """From cryptographic mode 1 to mode 2. There is no way back.
 
     Documents of mode 1 are served with the old key. Machines and accounts need certificates of mode 2: clients that know
-    mode 1 alone are refused from then on.
+    mode 1 alone are refused from then on. A licensing-only cluster follows its root.
     """
     ask("Clients of mode 1 are refused from then on, and there is no way back. Change to mode 2?", yes)
-    _report(keys.upgrade_cryptographic_mode(open_home(home), _now(), leave_adopted=leave_adopted))
+    opened = open_home(home)
+    enrolled.check_can_upgrade(opened)
+    before, root = opened.state, read_root_again(opened, **root_settings)
+    if root is None:
+        after = keys.upgrade_cryptographic_mode(opened, _now(), leave_adopted=leave_adopted)
+    else:
+        after = enrolled.upgrade_mode_at_root(opened, root, _now())
+    _report_issued(before, after)
     alert("the cluster has changed to cryptographic mode 2")
 
 
@@ -115,6 +162,39 @@ def key_passphrase(home: Path, new_passphrase_file: Path | None, make: bool) -> 
     click.echo(
         "Backups of before keep their own password. Anybody who copied the store can still use the old passphrase on it."
     )
+
+
+def _renew_by_files(
+    home: Path,
+    request_file: Path | None,
+    answer_file: Path | None,
+    root_fingerprint: str | None,
+    **others: Any,
+) -> None:
+    """Raises OperatorError."""
+    if (request_file is not None and answer_file is not None) or any(others.values()):
+        raise OperatorError(
+            "either --request FILE or --answer FILE, and of the --root… options --root-fingerprint alone"
+        )
+    opened = open_home(home)
+    if answer_file is not None:
+        before = opened.state
+        _report_issued(before, enrolled.renew_with_answer(opened, read_limited(answer_file), root_fingerprint, _now()))
+    if request_file is not None:
+        write_new(request_file, enrolled.renewal_request(opened))
+        click.echo(f"The request is {request_file}. Fingerprint of its key, for whoever answers it:")
+        click.echo(opened.state.licensor.key.public.id.hex())
+        click.echo(f"With the answer: rmsserver key renew --answer ANSWER --home {home}")
+        unchanged()
+
+
+def _report_issued(before: ServerState, after: ServerState) -> None:
+    """And, on a licensing-only cluster, whose account certificates count from now on."""
+    _report(after)
+    for key_id in sorted(after.trusted_rac_issuers.keys() - before.trusted_rac_issuers.keys()):
+        if after.is_licensing_only:
+            alert(f"account certificates of the root cluster's key {key_id.hex()} count from now on")
+            click.echo(f"Account certificates of the root cluster's key {key_id.hex()[:16]} count from now on.")
 
 
 def _report(state: ServerState) -> None:

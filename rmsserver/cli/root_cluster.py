@@ -1,4 +1,4 @@
-"""The options of `rmsserver init` that say at which other cluster a new one enrolls."""
+"""The options that say at which other cluster a cluster enrolls: of `rmsserver init` at first, of `rmsserver key` again."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from rmsserver.cli.opening import secret_from
 from rmsserver.cli.written_files import read_limited
-from rmsserver.config import read_secret
+from rmsserver.config import ConfigError, read_secret
 from rmsserver.enrolled_home import RootCluster
+from rmsserver.enrolled_keys import is_enrolled
 from rmsserver.errors import OperatorError
+from rmsserver.home import Home
 from rmsserver.outbound.http import HttpPeer, PeerAccount
 from rmsserver.stores.configuration_keys import is_loopback, url
 from rmsserver.xrml.errors import XrmlError
@@ -39,6 +42,23 @@ revocation_authority_option = click.option(
     multiple=True,
     help="A file with the public key of somebody else than the issuer who may revoke the new certificate.",
 )
+
+
+def _account_options(when: str) -> tuple[Callable[[Command], Command], ...]:
+    """How to sign on at the other cluster; `when` begins their help."""
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    return (
+        click.option("--root-user", help=f"{when}: an account that the root cluster lists for the endpoint."),
+        click.option(
+            "--root-password-file",
+            type=file,
+            help=f"{when}: its password is in this file's first line. Else RMS_ROOT_PASSWORD, else you are asked.",
+        ),
+        click.option("--root-ca", type=file, help=f"{when}: PEM file of the authorities for its TLS certificate."),
+        click.option("--root-fingerprint", help=f"{when}: the fingerprint of its root key, as its init showed it."),
+    )
+
+
 _OPTIONS = (
     click.option(
         "--root", "root_url", metavar="URL", help="Enroll at this cluster instead of under a root of its own."
@@ -48,19 +68,17 @@ _OPTIONS = (
         is_flag=True,
         help="With --root: a cluster that licenses, and leaves certifying to the root.",
     ),
-    click.option("--root-user", help="With --root: an account that the root cluster lists for the endpoint."),
-    click.option(
-        "--root-password-file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="With --root: read its password from this file instead of asking.",
-    ),
-    click.option(
-        "--root-ca",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="With --root: PEM file of the authorities for its TLS certificate.",
-    ),
-    click.option("--root-fingerprint", help="With --root: the fingerprint of its root key, as its init showed it."),
+    *_account_options("With --root"),
     revocation_authority_option,
+)
+_AGAIN = (
+    click.option(
+        "--root",
+        "root_url",
+        metavar="URL",
+        help="The cluster that issued our certificate, to ask it again. Of a licensing-only cluster it is known.",
+    ),
+    *_account_options("Where another cluster issued ours"),
 )
 
 
@@ -68,6 +86,40 @@ def root_options(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def root_again_options(command: Command) -> Command:
+    """For commands on a cluster that is there; see `read_root_again`."""
+    for option in reversed(_AGAIN):
+        command = option(command)
+    return command
+
+
+def read_root_again(
+    home: Home,
+    root_url: str | None,
+    root_user: str | None,
+    root_password_file: Path | None,
+    root_ca: Path | None,
+    root_fingerprint: str | None,
+) -> RootCluster | None:
+    """The cluster that issued this one's certificate; None where it has a root of its own. Raises OperatorError."""
+    state = home.state
+    if not is_enrolled(home):
+        if root_url or root_user or root_password_file or root_ca or root_fingerprint:
+            raise OperatorError("this cluster has a root of its own: leave the --root… options out")
+        return None
+    if state.root_url is not None and root_url not in (None, state.root_url):
+        raise OperatorError(f"the root cluster is {state.root_url} (rmsserver config get rootUrl): leave --root out")
+    found = root_url or state.root_url
+    if found is None:
+        raise OperatorError(
+            "this store cannot issue its own certificate: ask the cluster that issued it with --root URL --root-user NAME, "
+            "or by files (rmsserver key renew --request FILE); put an enrollment key that is kept elsewhere back first"
+        )
+    if root_user is None:
+        raise OperatorError(f"{found} issued this cluster's certificate: add --root-user, an account that it lists")
+    return read_root(found, state.is_licensing_only, root_user, root_password_file, root_ca, root_fingerprint, ())
 
 
 def read_root(
@@ -79,7 +131,10 @@ def read_root(
     root_fingerprint: str | None,
     revocation_authorities: tuple[Path, ...],
 ) -> RootCluster | None:
-    """None where the new cluster has a root of its own. Asks for the password where no file has it. Raises OperatorError."""
+    """None where the new cluster has a root of its own. Asks for the password where neither file nor variable has it.
+
+    Raises OperatorError.
+    """
     if root_url is None:
         if licensing_only or root_user or root_password_file or root_ca or root_fingerprint or revocation_authorities:
             raise OperatorError("--licensing-only, --revocation-authority and the --root-… options go with --root URL")
@@ -94,12 +149,18 @@ def read_root(
         raise OperatorError("--revocation-authority: the certificate of a licensing-only cluster has none")
     authorities = read_authorities(revocation_authorities)
     base = _base_url(root_url, root_fingerprint)
-    if root_password_file is not None:
-        password = read_secret("--root-password-file", root_password_file)
-    else:
-        password = click.prompt(f"Password of {root_user}", hide_input=True, err=True)
+    password = _password(root_user, root_password_file)
     peer = HttpPeer(PeerAccount(root_user, password), root_ca)
     return RootCluster(base, peer, root_fingerprint, licensing_only, authorities)
+
+
+def _password(user: str, path: Path | None) -> str:
+    if path is None:
+        return secret_from(None, "RMS_ROOT_PASSWORD", f"Password of {user}", option="--root-password-file")
+    try:
+        return read_secret("--root-password-file", path)
+    except ConfigError as error:
+        raise OperatorError("; ".join(error.lines)) from None
 
 
 def read_authorities(paths: tuple[Path, ...]) -> tuple[PublicKey, ...]:

@@ -8,7 +8,7 @@ at once, with the manifest, and a crash leaves the old or the new one.
     master-GUID.json                       the master key under the passphrase
     licensor[-GUID].xrml, .key             the own SLC chain and key
     machine-issuer[-GUID].xrml, .key       the own SPC issuer
-    former-GUID.xrml, .key                 own SLCs of the past
+    former-GUID.xrml, .key                 own SLCs of the past: of former keys, or from a root's former key
     ROLE[-GUID].key                        keys above the SLC (fields of ClusterKeys)
     domain-GUID.xrml, .key, .json          an imported publishing domain; its templates in domain-templates-GUID.xrml
     management-GUID.pem, .key              the management certificate
@@ -239,19 +239,24 @@ class CertificateStore:
         *,
         machine_chain: Sequence[str] = (),
         keys: Mapping[str, PrivateKey] | None = None,
+        keep_issuer: bool = False,
     ) -> None:
         """Make another SLC the own one, in one step.
 
         With another key the present one becomes a former licensor; a former licensor or an imported domain that has
         the new key is one no longer. `machine_chain` and `keys` (by role, as in `create`) replace those, where given.
+        `keep_issuer`: with the same key too, where another server issued the present one (`root_licensors`).
         """
         files = file_set.read(self._directory)
         stem = _stem(files, "licensor")
         present = self._licensor(files, stem)
         add = self._licensor_files("licensor", chain, key)
         remove = {stem + ".xrml", stem + ".key"}
-        if present.key.public != key.public:
+        is_other_key = present.key.public != key.public
+        issuer = IssuingCertificate.read(chain[0]).issuer.public_key
+        if is_other_key or (keep_issuer and present.certificate.issuer.public_key != issuer):
             add |= self._licensor_files("former", present.chain, present.key)
+        if is_other_key:
             remove |= self._files_with_key(files, key.public)
         replaced = dict(keys or {})
         if machine_chain:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rmsserver.xrml.document import LICENSE, Document, body_xml, range_xml, read_range, signed_document
 from rmsserver.xrml.errors import ChainError, ValidityError, WrongKindError, XrmlSyntaxError
 from rmsserver.xrml.keys import CryptoMode, PrivateKey, PublicKey
-from rmsserver.xrml.principal import Address, level_xml, object_xml, public_key_xml
+from rmsserver.xrml.principal import Address, XrmlObject, level_xml, object_xml, public_key_xml, read_public_key
 from rmsserver.xrml.surface import Element
 from rmsserver.xrml.values import Guid, TimeRange, format_time
 
@@ -20,6 +20,7 @@ SERVER = "MS-DRM-Server"
 AUTHORITY = "DRM-Certificate-Authority"
 PROCESSOR_AUTHORITY = "DRM-Desktop-Security-Processor-Certificate-Authority"
 PROCESSOR_ISSUER = "MS-DRM-Desktop-Security-Processor"
+_REVOCATION_AUTHORITY = "External revocation authority"
 
 
 class IssuingKind(enum.Enum):
@@ -65,6 +66,15 @@ class IssuingCertificate(Document):
     def issuer_inner_surface(self) -> str:
         """The text that stands inside ISSUER of what this certificate issues (wire facts 7)."""
         return self.principal.inner_surface
+
+    @property
+    def revocation_authorities(self) -> tuple[PublicKey, ...]:
+        """Who besides its issuer may revoke it (`revocation_conditions_xml`). Raises XrmlSyntaxError."""
+        conditions = self.body.find("CONDITIONLIST")
+        refresh = None if conditions is None else conditions.find("REFRESH")
+        points = [] if refresh is None else refresh.all("DISTRIBUTIONPOINT")
+        external = [point for point in points if XrmlObject.read(point.one("OBJECT")).id == _REVOCATION_AUTHORITY]
+        return tuple(read_public_key(point.one("PUBLICKEY")) for point in external[1:])
 
     def _check(self) -> None:
         _ = self.kind, self.issuance, self.issued_time, self.principal.public_key, self.issuer.public_key, self.validity
@@ -143,7 +153,7 @@ def revocation_conditions_xml(issuer: PublicKey, authorities: Sequence[PublicKey
     """CONDITIONLIST of an SLC that others than its issuer may revoke (2.2.9.3.4, 2.2.9.3.5)."""
     points = "".join(
         "<DISTRIBUTIONPOINT>"
-        + object_xml("Revocation", "ascii-tag", "External revocation authority")
+        + object_xml("Revocation", "ascii-tag", _REVOCATION_AUTHORITY)
         + public_key_xml(key)
         + "</DISTRIBUTIONPOINT>"
         for key in (issuer, *authorities)

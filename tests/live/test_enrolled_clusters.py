@@ -38,10 +38,10 @@ def enrolling_options(root: ServedCluster) -> list[str]:
     return ["--root", root.url, "--root-user", "branch", "--root-password-file", str(root.home / "branch-password")]
 
 
-def make_root(home: Path) -> ServedCluster:
-    """A cluster at which the account `branch` may enroll others."""
+def make_root(home: Path, *options: str) -> ServedCluster:
+    """A cluster at which the account `branch` may enroll others. `options` of `rmsserver init`."""
     root = ServedCluster(home, free_port())
-    root.create()
+    root.create(*options)
     root.rmsserver("user", "add", "branch", "--email", "branch@example.com", "--ntlm")
     password = root.home / "branch-password"
     password.write_text(PASSWORD + "\n")
