@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import json
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ from typing import Any
 import pytest
 
 from rmsserver.errors import OperatorError
+from rmsserver.operations.enrollee import Enrollee, issue_licensor
 from rmsserver.stores import file_set
 from rmsserver.stores.certificates import Certificates, CertificateStore, StoredPublishingDomain
-from rmsserver.xrml.keys import CryptoMode
+from rmsserver.xrml.keys import CryptoMode, PrivateKey
 from rmsserver.xrml.template import RightsTemplate
 from rmsserver.xrml.values import Guid
 from tests.cluster import make_cluster
@@ -61,6 +64,27 @@ def test_the_same_key(store: CertificateStore) -> None:
     licensor = store.load().licensor
     store.install_licensor(licensor.chain, licensor.key)
     assert store.load().former_licensors == ()
+
+
+@functools.cache
+def enrolled_elsewhere() -> tuple[tuple[str, ...], PrivateKey]:
+    """Another cluster's certificate for the key that `new_store` has, and that key."""
+    own = new_cluster(CryptoMode.MODE_2)[0].licensor
+    enrollee = Enrollee(own.public, Guid(str(uuid.uuid4())), "6.3.0.0", None, None, None)
+    return issue_licensor(enrollee, LICENSOR, OTHER.state, lambda: Guid(str(uuid.uuid4())), NOW), own
+
+
+def test_the_same_key_under_another_issuer(store: CertificateStore) -> None:
+    """Where it counts who issued it, the certificate of before stays, once: the issuers of both certify."""
+    first, (chain, key) = store.load().licensor, enrolled_elsewhere()
+    for _ in range(2):
+        store.install_licensor(chain, key, keep_issuer=True)
+        after = store.load()
+        assert after.licensor.chain == chain
+        assert [former.chain for former in after.former_licensors] == [first.chain]
+    issuers = {first.certificate.issuer.public_key.id, LICENSOR.key.public.id}
+    assert set(after.root_licensors) == issuers
+    assert set(after.trusted_rac_issuers) == {key.public.id}
 
 
 def test_back_to_a_former_key(store: CertificateStore) -> None:
@@ -177,10 +201,11 @@ class _Killed(BaseException):
     "change",
     [
         lambda store: store.install_licensor(LICENSOR.chain, LICENSOR.key),
+        lambda store: store.install_licensor(*enrolled_elsewhere(), keep_issuer=True),
         lambda store: store.add_publishing_domain(DOMAIN),
         lambda store: store.change_passphrase("another passphrase"),
     ],
-    ids=["licensor", "domain", "passphrase"],
+    ids=["licensor", "issuer", "domain", "passphrase"],
 )
 def test_K5_killed_at_any_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[CertificateStore], None]
