@@ -20,6 +20,20 @@ EXTRANET_LICENSING_POINT = "{94BF969A-CA04-44d6-AA96-51071281FEF2}"
 REFERRAL_POINT = "{81C42010-208A-458A-BAB6-C3C60F06DD5F}"
 
 
+class Written:
+    """A document's text, and what is in it."""
+
+    text: str
+
+    @property
+    def body(self) -> etree._Element:
+        return etree.fromstring(self.text)[0]
+
+    def part(self, tag: str) -> str:
+        """The text of the one part of that name."""
+        return self.text[self.text.index(f"<{tag}>") : self.text.index(f"</{tag}>") + len(f"</{tag}>")]
+
+
 def guid_id(braced: str) -> str:
     """An ID that holds a GUID."""
     assert braced.startswith("{")

@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from rmsserver.cli.program import Command
-from rmsserver.client.errors import RefusedError, SetupError, SignOnError
+from rmsserver.cli.written_files import read_limited
+from rmsserver.client.errors import SetupError, SignOnError
 from rmsserver.client.revocation import LIST_LIMIT_BYTES, fetch_from_cluster
 from rmsserver.client.services import ClusterServices
 from rmsserver.client.sign_on import Credentials, Method, tickets_of
@@ -87,17 +88,9 @@ def _connection(settings: Settings, credentials: Credentials | None) -> HttpConn
 def list_source(settings: Settings, file: Path | None) -> Callable[[str], bytes]:
     """Where revocation lists come from: `file` where one is named, else the cluster, without sign-on."""
     if file is not None:
-        return lambda _url: _read_list(file)
+        return lambda _url: read_limited(file, LIST_LIMIT_BYTES)
     addresses = (settings.base_url, *settings.locations.certification, *settings.locations.licensing)
     return fetch_from_cluster(_connection(settings, None), addresses)
-
-
-def _read_list(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        data = stream.read(LIST_LIMIT_BYTES + 1)
-    if len(data) > LIST_LIMIT_BYTES:
-        raise RefusedError(f"{file} is too large for a revocation list.")
-    return data
 
 
 def user_or_ticket_holder(user: str | None, method: Method) -> str:

@@ -10,12 +10,12 @@ from rmsserver.errors import OperatorError
 MAX_BYTES = 64 * 2**20
 
 
-def read_limited(path: Path) -> bytes:
-    """The file's content, up to 64 MiB. Raises OperatorError."""
+def read_limited(path: Path, limit_bytes: int = MAX_BYTES) -> bytes:
+    """The file's content, up to 64 MiB or `limit_bytes`. Raises OperatorError."""
     with path.open("rb") as stream:
-        data = stream.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise OperatorError(f"{path} is larger than {MAX_BYTES // 2**20} MiB: it is not the right file")
+        data = stream.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise OperatorError(f"{path} is larger than {limit_bytes // 2**20} MiB: it is not the right file")
     return data
 
 

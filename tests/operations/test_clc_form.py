@@ -17,7 +17,16 @@ from rmsserver.xrml.rac import RightsAccountCertificate
 from tests.cluster import BASE_URL, Account, Cluster, key, make_cluster
 from tests.cluster import NOW as ISSUED
 from tests.conformance import conforms
-from tests.written_forms import check_signature, guid_id, licensing_points, order, public_key, text_at, time_range
+from tests.written_forms import (
+    Written,
+    check_signature,
+    guid_id,
+    licensing_points,
+    order,
+    public_key,
+    text_at,
+    time_range,
+)
 
 AUTHOR = "author@example.com"
 OUTSIDE = "https://rms.example.net/_wmcs/licensing"
@@ -25,20 +34,12 @@ GUEST = FederatedAccount("guest@example.net", ("guest@example.org", "visitor@exa
 
 
 @dataclass(frozen=True)
-class Issued:
+class Issued(Written):
     """A CLC of `cluster` for `account`."""
 
     cluster: Cluster
     account: Account
     text: str
-
-    @property
-    def body(self) -> etree._Element:
-        return etree.fromstring(self.text)[0]
-
-    def part(self, tag: str) -> str:
-        """The text of one part of BODY."""
-        return self.text[self.text.index(f"<{tag}>") : self.text.index(f"</{tag}>") + len(f"</{tag}>")]
 
     @property
     def guid(self) -> str:

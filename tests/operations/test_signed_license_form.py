@@ -18,6 +18,7 @@ from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, READER, Desk, altered
 from tests.written_forms import (
     REFERRAL_POINT,
+    Written,
     check_signature,
     guid_id,
     licensing_points,
@@ -59,17 +60,10 @@ def work() -> str:
 
 
 @dataclass(frozen=True)
-class Signed:
+class Signed(Written):
     desk: Desk
     unsigned: Published
     text: str
-
-    @property
-    def body(self) -> etree._Element:
-        return etree.fromstring(self.text)[0]
-
-    def part(self, tag: str) -> str:
-        return self.text[self.text.index(f"<{tag}>") : self.text.index(f"</{tag}>") + len(f"</{tag}>")]
 
     @property
     def server(self) -> str:

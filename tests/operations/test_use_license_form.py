@@ -25,6 +25,7 @@ from tests.conformance import conforms
 from tests.operations.licensing import AUTHOR, READER, Desk, resigned
 from tests.written_forms import (
     REFERRAL_POINT,
+    Written,
     check_signature,
     guid_id,
     order,
@@ -57,18 +58,11 @@ def policy(file: str, lowest: str, highest: str) -> str:
 
 
 @dataclass(frozen=True)
-class Issued:
+class Issued(Written):
     desk: Desk
     published: Published
     reader: Account
     text: str
-
-    @property
-    def body(self) -> etree._Element:
-        return etree.fromstring(self.text)[0]
-
-    def part(self, tag: str) -> str:
-        return self.text[self.text.index(f"<{tag}>") : self.text.index(f"</{tag}>") + len(f"</{tag}>")]
 
     @property
     def enabling_bits(self) -> str:
