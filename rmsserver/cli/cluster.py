@@ -1,4 +1,4 @@
-"""`rmsserver init`, `rmsserver spc trust` and `rmsserver client-bundle`."""
+"""`rmsserver init` and `rmsserver client-bundle`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from rmsserver.cli.changes import Change, alert, note
 from rmsserver.cli.new_cluster import check_new, new_cluster_options, new_settings, read_new_cluster
 from rmsserver.cli.opening import configuration, home_option, open_home
-from rmsserver.cli.program import Commands, example, json_option, print_json
+from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.cli.root_cluster import read_root, root_options
 from rmsserver.client.bundle import ClientBundle
 from rmsserver.enrolled_home import create_enrolled_home, root_fingerprint
@@ -73,50 +73,6 @@ def report_new(state: ServerState, home: Path, *, as_json: bool) -> None:
     click.echo(f"Root key fingerprint: {fingerprint}")
     click.echo(f"Next: rmsserver user add NAME --home {home} --email NAME@example.com")
     click.echo(f"Then: rmsserver serve --home {home}")
-
-
-@click.group(cls=Commands)
-@example("rmsserver spc list --home ./cluster")
-def spc() -> None:
-    """The issuers of machine certificates that the cluster accepts."""
-
-
-@spc.command("trust", cls=Change)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@home_option
-@example("rmsserver spc trust issuer-chain.xml --home ./cluster")
-def spc_trust(file: Path, home: Path) -> None:
-    """Accept machine certificates of another issuer: the first certificate in FILE."""
-    opened = open_home(home)
-    issuer = opened.certificates.trust_machine_issuer(file.read_bytes())
-    opened.configuration.touch()
-    note("key", issuer.principal.public_key.id.hex())
-    click.echo(
-        f"Machine certificates of {issuer.principal.object.name or issuer.principal.object.id} are accepted now."
-    )
-
-
-@spc.command("list")
-@home_option
-@json_option
-@example("rmsserver spc list --home ./cluster")
-def spc_list(home: Path, as_json: bool) -> None:
-    """Show the issuers of machine certificates that are accepted."""
-    certificates = open_home(home).certificates.load()
-    own = certificates.machine_issuer.certificate if certificates.machine_issuer else None
-    rows = [
-        {
-            "issuer": c.principal.object.name or c.principal.object.id,
-            "key": c.principal.public_key.id.hex(),
-            "from": origin,
-        }
-        for origin, found in (("this cluster", [own] if own else []), ("added", certificates.added_machine_issuers))
-        for c in found
-    ]
-    if as_json:
-        print_json(rows)
-    for row in [] if as_json else rows:
-        click.echo(f"{row['key'][:16]}  {row['issuer']}  ({row['from']})")
 
 
 @click.command("client-bundle", cls=Change)

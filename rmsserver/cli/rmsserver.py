@@ -26,7 +26,7 @@ from rmsserver.cli.program import Program
         "doctor": "rmsserver.cli.doctor:doctor",
         "decommission": "rmsserver.cli.decommissioning:decommission",
         "config": "rmsserver.cli.configuration:config",
-        "spc": "rmsserver.cli.cluster:spc",
+        "spc": "rmsserver.cli.machine_issuers:spc",
         "tud": "rmsserver.cli.user_domains:tud",
         "tpd": "rmsserver.cli.publishing_domains:tpd",
         "key": "rmsserver.cli.keys:key",

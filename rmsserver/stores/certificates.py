@@ -32,9 +32,10 @@ from rmsserver.state import Licensor, TrustedLicensingServer
 from rmsserver.stores import file_set
 from rmsserver.stores.trust_anchors import production_anchors
 from rmsserver.stores.wrapping import MasterKey, ScryptCost, open_master_key
+from rmsserver.xrml.chain import issues_machine_certificates
 from rmsserver.xrml.errors import XrmlError
 from rmsserver.xrml.files import decode_documents, split_documents
-from rmsserver.xrml.issuing import IssuingCertificate, IssuingKind
+from rmsserver.xrml.issuing import IssuingCertificate
 from rmsserver.xrml.keys import KeyId, PrivateKey, PublicKey
 from rmsserver.xrml.template import RightsTemplate
 from rmsserver.xrml.values import Guid
@@ -198,13 +199,26 @@ class CertificateStore:
             issuer.principal.public_key.check_strength()
         except XrmlError as error:
             raise OperatorError(f"the file does not begin with a certificate that can be trusted: {error}") from None
-        if issuer.kind not in (IssuingKind.PROCESSOR_ISSUER, IssuingKind.PROCESSOR_AUTHORITY, IssuingKind.SERVER):
-            raise OperatorError("the first certificate of the file does not issue machine certificates")
+        if not issues_machine_certificates(issuer):
+            name = issuer.principal.object.name or issuer.principal.object.id
+            raise OperatorError(
+                f"the file begins with the certificate of {name}, which is no issuer of machine certificates: name a "
+                "file that begins with an SPC issuer"
+            )
         if issuer.principal.public_key.id in self.load().trusted_machine_issuers:
             raise OperatorError("this machine issuer is trusted already")
         name = f"trusted-machine-issuer-{uuid.uuid4()}.xrml"
         file_set.change(self._directory, add={name: issuer.text.encode()})
         return issuer
+
+    def remove_machine_issuer(self, key: KeyId) -> None:
+        """Accept an issuer that `trust_machine_issuer` added no longer."""
+        files = file_set.read(self._directory)
+        added = {name: _read_chain(files, name)[0][0] for name in filter(_TRUSTED.fullmatch, files)}
+        names = {name for name, issuer in added.items() if issuer.principal.public_key.id == key}
+        if not names:
+            raise OperatorError("there is no such added issuer: see `rmsserver spc list`")
+        file_set.change(self._directory, add={}, remove=frozenset(names))
 
     def copy_files(self, passphrase: str) -> dict[str, bytes]:
         """Every file, for a backup: the master key sealed under `passphrase` in the place of the present one."""

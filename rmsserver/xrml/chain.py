@@ -94,6 +94,14 @@ def _is_machine_hierarchy(issuers: Sequence[IssuingCertificate]) -> bool:
     return (kinds, names) in (_MACHINE_HIERARCHY, _MACHINE_HIERARCHY_VERSION_1)
 
 
+def issues_machine_certificates(certificate: IssuingCertificate) -> bool:
+    """Is it of a kind that stands first or second above an SPC (2.2.9.3)? A version 1 security processor CA is told from an
+    SLC and an Enrollment Service, which are of the same kind, by its name."""
+    if certificate.kind is IssuingKind.SERVER:
+        return certificate.principal.object.name == _MACHINE_HIERARCHY_VERSION_1[1][0]
+    return certificate.kind in (IssuingKind.PROCESSOR_ISSUER, IssuingKind.PROCESSOR_AUTHORITY)
+
+
 def check_validity(documents: Iterable[Document], now: dt.datetime) -> None:
     """Outside its VALIDITYTIME, where it has one, a certificate is invalid (2.2.9.1.2). Raises ValidityError."""
     if any(document.validity is not None and now not in document.validity for document in documents):

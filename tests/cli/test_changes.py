@@ -180,6 +180,7 @@ STORY: list[tuple[str, ...]] = [
     ("template", "copy", "{template}", "--name", "Board also"),
     ("template", "import", "{folder}/templates.xml", "--unsigned", "--replace"),
     ("spc", "trust", "{folder}/issuer.xml"),
+    ("spc", "remove", "{issuer}"),
     ("client-bundle", "-o", "{folder}/machines.bundle"),
     ("tud", "export", "-o", "{folder}/our.tud"),
     ("tud", "import", "{folder}/partner.bin", "--all-domains", "--fingerprint", "{partner}"),
@@ -222,6 +223,7 @@ def test_every_change_leaves_one_record(operator: Operator) -> None:
     found = {
         "folder": str(operator.folder),
         "partner": PARTNER.state.licensor.key.public.id.hex(),
+        "issuer": PARTNER.machines.licensor.key.public.id.hex(),
     }
     for words in STORY:
         if "{template}" in words:

@@ -16,6 +16,7 @@ from rmsserver.xrml.chain import (
     close_machine_chain,
     close_server_chain,
     find_licensor,
+    issues_machine_certificates,
     read_machine_chain,
     select_publishing_license,
 )
@@ -142,6 +143,18 @@ def test_the_kinds_and_names_of_2_2_9_3_close_at_a_root(mode1: Hierarchy) -> Non
     for brand in ("Production", "ISV"):
         close(_production_like(mode1, brand), NONE, anchors(mode1.keys.root))
         close(_version_1_like(mode1, brand), NONE, anchors(mode1.keys.root))
+
+
+def test_what_issues_machine_certificates(mode1: Hierarchy) -> None:
+    """The two next above a machine, and version 1's one by its name; not the Enrollment Service, nor a CA."""
+
+    def issuing_of(texts: Sequence[str]) -> list[bool]:
+        return [issues_machine_certificates(IssuingCertificate.read(text)) for text in texts[1:]]
+
+    assert issuing_of(_production_like(mode1, "Production")) == [True, True, False, False]
+    assert issuing_of(_version_1_like(mode1, "ISV")) == [True, False, False]
+    server = _version_1_like(mode1, "Production", service="Microsoft DRM Server Self Enrollment Service")
+    assert issuing_of(server) == [False, False, False]
 
 
 def test_L9_the_enrollment_service_is_no_processor_authority(mode1: Hierarchy) -> None:
