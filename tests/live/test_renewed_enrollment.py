@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.served_cluster import ServedCluster, free_port
+from tests.client.served_cluster import PASSWORD, ServedCluster, free_port
 from tests.live.test_enrolled_clusters import TEXT, Clusters, enrolling_options, make_root
 
 
@@ -59,7 +59,7 @@ def keys(cluster: ServedCluster) -> list[dict[str, str]]:
     return found
 
 
-def test_the_root_has_a_new_key(clusters: Clusters, tmp_path: Path) -> None:
+def test_the_root_has_a_new_key(clusters: Clusters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The branch renews: new people are set up there, and open documents of before; those of before go on."""
     root, branch = clusters.root, clusters.branch
     for person in ("author", "outsider"):
@@ -84,7 +84,8 @@ def test_the_root_has_a_new_key(clusters: Clusters, tmp_path: Path) -> None:
     assert opens(branch, "author", after)
     assert branch.bootstrap("author").code == 0
     assert opens(branch, "author", before)
-    branch.rmsserver("key", "renew", *again(clusters))
+    monkeypatch.setenv("RMS_ROOT_PASSWORD", PASSWORD)
+    branch.rmsserver("key", "renew", "--root-user", "branch")
     assert len(keys(branch)) == 2, "the same issuer is kept once"
     rows = json.loads(branch.rmsserver("audit", "--alerts", "--json", "--limit", "1000"))
     assert json.dumps(rows).count("count from now on") == 1
@@ -130,6 +131,10 @@ def test_what_makes_renewing_fail(clusters: Clusters) -> None:
     assert "over the network alone" in branch.rmsserver_fails("key", "renew", "--request", str(root.home / "r.xml"))
     assert "mode 2 already" in branch.rmsserver_fails("key", "upgrade-mode", "--yes", *again(clusters))
     assert "root of its own" in root.rmsserver_fails("key", "renew", *again(clusters))
+    assert "no terminal to ask on" in branch.rmsserver_fails("key", "renew", "--root-user", "branch")
+    clusters.password_file.chmod(0o644)
+    assert "chmod 600" in branch.rmsserver_fails("key", "renew", *again(clusters))
+    clusters.password_file.chmod(0o600)
     root.rmsserver("config", "set", "subEnrollmentEnabled", "false")
     taken_over()
     assert "config get subEnrollmentEnabled" in branch.rmsserver_fails("key", "renew", *again(clusters))
