@@ -9,7 +9,9 @@ import click
 from rmsserver.cli.changes import Change, alert
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import Commands, example, json_option, print_json
+from rmsserver.home import Home
 from rmsserver.stores.configuration_keys import KEYS, configuration_key, default_text, show_stored
+from rmsserver.xrml.values import fold
 
 _OPENS_EVERYTHING = ("superUserEnabled", "superUserGroup")
 
@@ -63,9 +65,12 @@ def config_get(key: str, home: Path) -> None:
 @example("rmsserver config set racValidityTime 30d --home ./cluster")
 def config_set(key: str, value: str, home: Path) -> None:
     """Set one key."""
-    open_home(home).configuration.set(key, value)
+    opened = open_home(home)
+    opened.configuration.set(key, value)
     _alert_of(key)
     click.echo(f"{configuration_key(key).name} is set.")
+    if configuration_key(key).name == "superUserGroup":
+        _hint_at_group(opened)
 
 
 @config.command("reset", cls=Change)
@@ -77,6 +82,17 @@ def config_reset(key: str, home: Path) -> None:
     open_home(home).configuration.reset(key)
     _alert_of(key)
     click.echo(f"{configuration_key(key).name} is back to {default_text(configuration_key(key))}.")
+
+
+def _hint_at_group(home: Home) -> None:
+    """One line on standard error where the group that opens every document is not in the embedded directory."""
+    group = home.configuration.read().values.get("superUserGroup")
+    if group is None or home.config.directory.kind != "embedded" or home.accounts.group_by_email(fold(str(group))):
+        return
+    click.echo(
+        f"hint: the directory has no group {group}, so nobody is in it: `rmsserver group add {group}` makes it",
+        err=True,
+    )
 
 
 def _alert_of(key: str) -> None:

@@ -36,7 +36,8 @@ def revocation() -> None:
 def revocation_add(type_: str, value: str, home: Path) -> None:
     """Revoke by VALUE: a GUID, SID or other ID; of keys the base64 of PKCS#1, of hashes the base64 of the digest.
 
-    TYPE: content-id, license-id, license-hash, issuer-id, issuer-key, principal-id or principal-key.
+    TYPE: content-id, license-id, license-hash, issuer-id, issuer-key, principal-id or principal-key. People: their SID as
+    principal-id (`rmsserver user list`), not their address.
     """
     opened = open_home(home)
     if any(c in value for c in ", \t"):

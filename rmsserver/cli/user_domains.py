@@ -93,17 +93,20 @@ def tud_import(
 
 
 def confirm(offered: OfferedUserDomain, fingerprint: str | None) -> None:
-    """Compare with what was given, or let the person compare. Raises OperatorError."""
+    """Compare with what was given, or let the person compare, on standard error: the output may be JSON for a program.
+
+    Raises OperatorError.
+    """
     if fingerprint is not None:
         check_fingerprint(offered.fingerprint, fingerprint)
         return
     what = "certificate that signed the file" if offered.signed else "cluster's key; the file is NOT signed"
-    click.echo(f"{offered.name}\nFingerprint of the {what}:\n{offered.fingerprint}")
+    click.echo(f"{offered.name}\nFingerprint of the {what}:\n{offered.fingerprint}", err=True)
     if not sys.stdin.isatty():
         raise OperatorError(
             "nothing was imported: compare the fingerprint with its sender, and give it by --fingerprint"
         )
-    if not click.confirm("Is it the one that its administrator told you?"):
+    if not click.confirm("Is it the one that its administrator told you?", err=True):
         raise OperatorError("nothing was imported")
 
 

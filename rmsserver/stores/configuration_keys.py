@@ -186,10 +186,16 @@ def _many(one: Callable[[str], Json], load_one: Callable[[Json], object], collec
 
 def _revocation(text: str) -> Json:
     try:
-        _load_revocation(text).xml()
+        found = _load_revocation(text)
+        found.xml()
     except (ValueError, XrmlError):
         kinds = ", ".join(by.value[1] for by in RevokedBy)
         raise ValueError(f"write TYPE=VALUE, TYPE one of {kinds}; keys and hashes in base64") from None
+    # Clients compare the ID in the account certificate: an address would stand in the list and revoke nobody.
+    if found.by is RevokedBy.PRINCIPAL_ID and found.id_type == "ascii-tag":
+        raise ValueError(
+            "people are revoked by the SID or GUID in their account certificate; `rmsserver user list` shows SIDs"
+        )
     return text
 
 

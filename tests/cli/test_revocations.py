@@ -63,6 +63,8 @@ def test_the_list_as_it_grows_and_shrinks(home: Path, tmp_path: Path) -> None:
         (("add", "license-hash", "AAAA"), "base64"),
         (("add", "content-id", ""), "TYPE=VALUE"),
         (("add", "content-id", "two words"), "blanks"),
+        (("add", "principal-id", "alice@example.com"), "`rmsserver user list` shows SIDs"),
+        (("add", "principal-id", "EXAMPLE\\alice"), "`rmsserver user list` shows SIDs"),
         (("remove", "content-id", GUID), "revocation list"),
     ],
 )
@@ -71,4 +73,13 @@ def test_what_cannot_be_is_one_line(home: Path, words: tuple[str, ...], says: st
     error = invoke(home, *words).exception
     assert isinstance(error, OperatorError)
     assert says in str(error)
+    assert "\n" not in str(error)
     assert open_home(home).state.revocations == ()
+
+
+@pytest.mark.parametrize("principal", [SID, GUID, "{" + GUID.upper() + "}"])
+def test_people_are_revoked_by_sid_or_guid(home: Path, principal: str) -> None:
+    """What clients compare: a SID in a domain's account certificates, a GUID in federated ones."""
+    run(home, "add", "principal-id", principal)
+    (revoked,) = open_home(home).state.revocations
+    assert (revoked.by, revoked.value.strip("{}").lower()) == (RevokedBy.PRINCIPAL_ID, principal.strip("{}").lower())

@@ -48,9 +48,9 @@ def old(tmp_path: Path) -> Path:
     return path
 
 
-def run(home: Path, *words: object, **environment: str) -> Result:
+def run(home: Path, *words: object, answer: str = "", **environment: str) -> Result:
     variables = {"RMSSERVER_PASSPHRASE": "passphrase", "RMS_FILE_PASSWORD": PASSWORD, **environment}
-    return CliRunner().invoke(program, [*map(str, words), "--home", str(home)], env=variables)
+    return CliRunner().invoke(program, [*map(str, words), "--home", str(home)], env=variables, input=answer)
 
 
 def done(home: Path, *words: object) -> str:
@@ -89,6 +89,25 @@ def test_a_user_domain_is_never_imported_unseen(home: Path, partner: Path) -> No
     refused(home, "tud", "import", partner, "--all-domains", "--domain", "a.example", match="--all-domains")
     refused(home, "tud", "import", partner, "--domain", "partner.example", "--fingerprint", "00", match="not the one")
     assert json.loads(done(home, "tud", "list", "--json")) == []
+
+
+def test_the_comparison_is_no_output(home: Path, partner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --json standard output has the document alone; what a person compares and answers is on standard error."""
+    words = ("tud", "import", partner, "--domain", "partner.example", "--json")
+    without = run(home, *words)
+    assert without.stdout == ""
+    assert PARTNER.key.public.id.hex() in without.stderr
+    monkeypatch.setattr("rmsserver.cli.user_domains.sys", _Terminal())
+    answered = run(home, *words, answer="y\n")
+    assert "Is it the one" in answered.stderr
+    done(home, "tud", "remove", json.loads(answered.stdout)["id"])
+
+
+class _Terminal:
+    """Standard input as somebody has it who can be asked."""
+
+    class stdin:  # noqa: N801 - the name in `sys`
+        isatty = staticmethod(lambda: True)
 
 
 def test_publishing_domains_from_end_to_end(home: Path, old: Path) -> None:
