@@ -43,6 +43,9 @@ def test_a_group_of_super_users_that_is_there(home: Path) -> None:
 
 def test_a_domain_is_not_asked(tmp_path: Path) -> None:
     """Where the directory is a domain nothing is known of its groups here."""
-    settings = '[directory]\nkind = "ldap"\ncontrollers = ["ldaps://dc.rms.test"]\n'
+    settings = (
+        '[directory]\nkind = "ldap"\ncontrollers = ["ldaps://dc.rms.test"]\n'
+        '[sign_on]\nmechanisms = ["ntlm"]\nbasic = "never"\n'
+    )
     home = make_home(tmp_path / "home", settings)
     assert run(home, "config", "set", "superUserGroup", GROUP).stderr == ""
