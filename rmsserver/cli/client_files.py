@@ -22,6 +22,7 @@ from rmsserver.cli.client_session import (
     password_option,
     progress_bar,
 )
+from rmsserver.cli.end_dates import EndDate
 from rmsserver.cli.program import example, json_option, print_json
 from rmsserver.cli.right_names import hint_at_rights
 from rmsserver.cli.template_names import ambiguous, named_templates
@@ -49,7 +50,7 @@ _CIPHERS = {
 @file_argument
 @click.option("--grant", "grants", multiple=True, metavar="WHO=RIGHTS", help="For example reader@example.com=VIEW.")
 @click.option("--template", metavar="NAME|ID", help="Use a template of your organisation: see rmsclient templates.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="End of all grants, UTC.")
+@click.option("--until", type=EndDate(), help="End of all grants, UTC.")
 @click.option("--online", is_flag=True, help="Have the server sign the licence instead of this machine.")
 @click.option(
     "--format", "version", type=click.Choice([str(v) for v in PFileVersion]), default="2.1", show_default=True
@@ -90,9 +91,8 @@ def protect(
     if template:
         policy = _template_policy(store, profile, template)
     else:
-        end = until.replace(tzinfo=dt.UTC) if until else None
         parsed = [publish.Grant.parse(grant) for grant in grants]
-        policy = publish.policy_of_grants(profile.account.email, parsed, moment, end)
+        policy = publish.policy_of_grants(profile.account.email, parsed, moment, until)
     target = output or publish.protected_name(file)
     wrapping = publish.Wrapping(PFileVersion.parse(version), _CIPHERS[cipher], int(key_bits))
     sign = _publisher(profile, policy, online, password_file, moment)

@@ -14,6 +14,7 @@ import click
 
 from rmsserver.client.errors import ClientError
 from rmsserver.config import ConfigError
+from rmsserver.counting import counted as counted  # what all commands share is found here
 from rmsserver.errors import OperatorError, RmsError
 from rmsserver.xrml.errors import XrmlError
 
@@ -107,12 +108,6 @@ def example(text: str) -> Callable[[Command], Command]:
         return function
 
     return add
-
-
-def counted(number: int, thing: str) -> str:
-    """A number of things in words: 1 template, 2 days, 3 entries."""
-    many = f"{thing[:-1]}ies" if thing.endswith("y") and thing[-2] not in "aeou" else f"{thing}s"
-    return f"{number} {thing if number == 1 else many}"
 
 
 def print_json(value: object) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import click
 
+from rmsserver.cli.end_dates import EndDate
 from rmsserver.cli.program import Command
 from rmsserver.cli.written_files import read_limited
 from rmsserver.errors import OperatorError
@@ -18,11 +19,10 @@ from rmsserver.operations.admin.revocation import foreign_revocation_point, read
 from rmsserver.operations.admin.templates import TemplateDefinition
 from rmsserver.operations.revocation_list import own_revocation_point
 from rmsserver.state import ServerState
-from rmsserver.xrml.errors import XrmlSyntaxError
 from rmsserver.xrml.revocation import RevocationPoint
 from rmsserver.xrml.rights import ANYONE, THE_OWNER, ApplicationData, Grantee, Right, TimeConditions
 from rmsserver.xrml.template import LocalizedName
-from rmsserver.xrml.values import TimeRange, parse_time
+from rmsserver.xrml.values import TimeRange
 
 Kept = TypeVar("Kept")
 
@@ -38,7 +38,7 @@ class TemplateOptions:
     names: tuple[str, ...]
     descriptions: tuple[str, ...]
     grants: tuple[str, ...]
-    until: str | None
+    until: dt.datetime | None
     days: int | None
     license_days: int | None
     rights_request: str | None
@@ -147,7 +147,7 @@ def template_options(*, change: bool) -> Callable[[Command], Command]:
             metavar="WHO=RIGHT,...",
             help="WHO is an e-mail address of a user or group, or Anyone, or Owner. May be repeated.",
         ),
-        click.option("--until", metavar="YYYY-MM-DDTHH:MM", help="Documents can be opened until then (UTC)."),
+        click.option("--until", type=EndDate(), help="Documents can be opened until then (UTC)."),
         click.option(
             "--days",
             type=click.IntRange(1, 999_999),
@@ -213,11 +213,7 @@ def _granted(grant: str) -> list[Right]:
     return [Right.of(name, grantee) for name in names.split(",")]
 
 
-def _span(until: str, now: dt.datetime) -> TimeRange:
-    try:
-        end = parse_time(until)
-    except XrmlSyntaxError:
-        raise OperatorError(f"--until: {until[:30]!r} is not YYYY-MM-DDTHH:MM, for example 2027-12-31T23:59") from None
+def _span(end: dt.datetime, now: dt.datetime) -> TimeRange:
     return TimeRange(now.replace(second=0, microsecond=0), end)
 
 

@@ -15,6 +15,7 @@ from cryptography import x509
 
 from rmsserver.auth.federation.issuer import ANY_DOMAIN, check_key
 from rmsserver.config import FederationIssuerTable
+from rmsserver.counting import counted
 from rmsserver.doctor.finding import Finding, failure, ok, warning
 from rmsserver.state import ServerState
 
@@ -70,7 +71,7 @@ def _switches(federation: Federation) -> Iterator[Finding]:
             "rmsserver config set federationEnabled true, or remove the issuers",
         )
     else:
-        yield ok(_CHECK, f"is on, with {len(federation.issuers)} issuer(s)")
+        yield ok(_CHECK, f"is on, with {counted(len(federation.issuers), 'issuer')}")
 
 
 def _urls(federation: Federation) -> Iterator[Finding]:

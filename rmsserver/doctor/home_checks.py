@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
+from rmsserver.counting import counted
 from rmsserver.doctor.finding import Finding, failure, ok, warning
 from rmsserver.home import Home
 from rmsserver.state import ServerState
@@ -47,7 +48,8 @@ def check_store(home: Home) -> Iterator[Finding]:
     """The passphrase opens the store, and everything in it fits together."""
     found = home.certificates.load()
     mode = found.licensor.mode.value
-    yield ok("certificates", f"the passphrase opens the store; mode {mode}, {len(found.licensor.chain)} certificates")
+    chain = counted(len(found.licensor.chain), "certificate")
+    yield ok("certificates", f"the passphrase opens the store; mode {mode}, {chain}")
     if found.machine_issuer is None:
         yield warning(
             "certificates", "there is no issuer of machine certificates", "use clients with machine certificates"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rmsserver.counting import counted
 from rmsserver.directory.ldap.filters import equals
 from rmsserver.doctor.domain import Domain
 from rmsserver.doctor.finding import Finding, failure, ok, warning
@@ -43,7 +44,7 @@ def check_keytab_file(path: Path) -> Iterator[Finding]:
     elif not entries:
         yield failure("keytab", f"{path} is empty", _EXPORT)
     else:
-        yield ok("keytab", f"{path} has {len(entries)} keys")
+        yield ok("keytab", f"{path} has {counted(len(entries), 'key')}")
 
 
 def check_service_name(name: str, keytab: Path, domain: Domain) -> Iterator[Finding]:

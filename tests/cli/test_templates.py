@@ -212,6 +212,28 @@ def test_a_change_of_single_parts(home: Path) -> None:
     assert after.preconditions == before.preconditions
 
 
+@pytest.mark.parametrize(
+    ("until", "hour"), [("2999-01-01", "00:00"), ("2999-01-01T00:00", "00:00"), ("2999-01-01T23:59", "23:59")]
+)
+def test_an_end_is_a_date_with_or_without_a_time(home: Path, until: str, hour: str) -> None:
+    """As with `rmsclient protect`: UTC, and a date alone means its beginning."""
+    guid = add(home, "--name", "Staff", "--grant", "staff@example.com=VIEW", "--until", until)
+    span = template(home, guid).preconditions.span
+    assert span is not None
+    assert span.end.isoformat() == f"2999-01-01T{hour}:00+00:00"
+
+
+@pytest.mark.parametrize("until", ["", "tomorrow", "2999-13-01", "2999-01-01T24:00", "2999-01-01 10:00"])
+def test_what_is_no_end(home: Path, until: str) -> None:
+    """A mistake on the command line; no template is made."""
+    before = len(open_home(home).state.published_templates)
+    result = invoke(home, "add", "--name", "Staff", "--grant", "staff@example.com=VIEW", "--until", until)
+    assert result.exit_code == 2
+    assert "--until" in result.output
+    assert "is not YYYY-MM-DD or YYYY-MM-DDTHH:MM" in result.output
+    assert len(open_home(home).state.published_templates) == before
+
+
 def test_an_end_date_takes_the_place_of_days(home: Path) -> None:
     """2.2.9.10.4.1: a template has one of the two."""
     guid = add(home)

@@ -60,7 +60,14 @@ def test_all_well(tmp_path: Path) -> None:
     """One line for the switches, one for the partner."""
     found = list_of(check_federation(on(partner(tmp_path, NOW + 300 * DAY)), NOW))
     assert [finding.verdict for finding in found] == [Verdict.OK, Verdict.OK]
+    assert found[0].seen == "is on, with 1 issuer"
     assert found[1].seen == "urn:federation:partner: certificates are good; people sign in at sts.partner.example"
+
+
+def test_several_partners_are_counted(tmp_path: Path) -> None:
+    """One of them has no plural; two have."""
+    good = partner(tmp_path, NOW + 300 * DAY)
+    assert list_of(check_federation(on(good, good), NOW))[0].seen == "is on, with 2 issuers"
 
 
 def test_switched_on_in_one_place_alone(tmp_path: Path) -> None:
