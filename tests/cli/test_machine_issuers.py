@@ -77,7 +77,11 @@ def test_the_own_issuer_stays(home: Path) -> None:
     assert json.loads(run(home, "list", "--json")) == [own]
 
 
-@pytest.mark.parametrize("wanted", ["", "0", "ab" * 8, "ab" * 32, KEY.hex()[:15], KEY.hex()[:17]])
+@pytest.mark.parametrize(
+    "wanted",
+    ["", "0", "ab" * 8, "ab" * 32, KEY.hex()[:15], KEY.hex()[:17]],
+    ids=["nothing", "one digit", "another in short", "another", "a digit too few", "a digit too many"],
+)
 def test_what_the_list_does_not_show(home: Path, issuer: Path, wanted: str) -> None:
     """No other beginning of a key id finds one."""
     run(home, "trust", issuer)
