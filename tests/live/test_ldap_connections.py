@@ -115,7 +115,7 @@ def test_K6_silence_keeps_no_thread(domain: Domain) -> None:
     """K6: a silent machine that is tried again and again does not use up the threads for those who answer."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uris = (f"ldaps://127.0.0.1:{silent.getsockname()[1]}", domain.controllers[0].uri())
-        given = settings(domain, *uris, connections=2, connect_seconds=0.3, request_seconds=1, retry_seconds=1)
+        given = settings(domain, *uris, connections=2, connect_seconds=0.3, request_seconds=5, retry_seconds=1)
         with directory_of(given) as directory:
             for _ in range(3):
                 assert finds_alice(directory)
