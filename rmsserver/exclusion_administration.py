@@ -63,7 +63,7 @@ def include_user(home: Home, who: str) -> tuple[str, ...]:
         wanted = {who.lower()}
     else:
         wanted = {pair.public.id.hex() for name in _key_names(home, who) for pair in _keys(home).pairs(name)}
-    excluded = _stored(home, EXCLUDED)
+    excluded = home.configuration.entries(EXCLUDED)
     found = tuple(key_id for key_id in excluded if key_id in wanted)
     if not found:
         raise OperatorError(
@@ -86,7 +86,7 @@ def block_user(home: Home, who: str) -> tuple[str, ...]:
 def unblock_user(home: Home, who: str) -> tuple[str, ...]:
     """Lift a block; the entries that were taken out. Raises OperatorError where there is none."""
     names = {fold(name) for name in _names(home, who)}
-    found = tuple(entry for entry in _stored(home, BLOCKED) if fold(entry) in names)
+    found = tuple(entry for entry in home.configuration.entries(BLOCKED) if fold(entry) in names)
     if not found:
         raise OperatorError(f"{who[:80]!r} is not blocked: see `rmsserver exclusion user list`")
     home.configuration.change_list(BLOCKED, remove=lambda entry: fold(entry) in names)
@@ -95,12 +95,7 @@ def unblock_user(home: Home, who: str) -> tuple[str, ...]:
 
 def excluded_users(home: Home) -> tuple[list[str], list[str]]:
     """Excluded key ids, and blocked addresses and SIDs."""
-    return _stored(home, EXCLUDED), _stored(home, BLOCKED)
-
-
-def _stored(home: Home, name: str) -> list[str]:
-    value = home.configuration.read().values.get(name)
-    return [str(entry) for entry in value] if isinstance(value, list) else []
+    return home.configuration.entries(EXCLUDED), home.configuration.entries(BLOCKED)
 
 
 def _keys(home: Home) -> SqlUserKeys:

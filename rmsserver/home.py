@@ -147,8 +147,7 @@ class Home:
 
     def _other_forests(self) -> Collection[str]:
         """Mail domains of `forests`, whose entries are MAIL-DOMAIN=URL."""
-        entries = self.configuration.read().values.get("forests")
-        return {str(entry).partition("=")[0] for entry in entries} if isinstance(entries, list) else ()
+        return {entry.partition("=")[0] for entry in self.configuration.entries("forests")}
 
     @property
     def decommissioning(self) -> SqlDecommissioning:

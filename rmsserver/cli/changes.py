@@ -31,6 +31,9 @@ _NO_FACTS = frozenset({"home", "as_json", "yes", "code"})
 """Parameters that say nothing about the change, and the code of decommissioning, which is as good as a password."""
 _SECRET_WORDS = ("password", "passphrase")
 
+SERVERS_FOLLOW = "running servers follow within configurationRefreshInterval"
+"""What a command says whose change serving processes take over by themselves."""
+
 
 class Change(click.Command):
     """For `@group.command("name", cls=Change)`: needs a parameter `home`."""

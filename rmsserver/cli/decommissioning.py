@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from rmsserver.cli.changes import Change, alert, unchanged
+from rmsserver.cli.changes import SERVERS_FOLLOW, Change, alert, unchanged
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.endpoint_table import endpoint_rows
@@ -51,7 +51,7 @@ def confirm(code: str, home: Path) -> None:
     opened = open_home(home)
     opened.decommissioning.confirm(code, _now())
     alert("the cluster was decommissioned")
-    click.echo("The cluster is decommissioned; running servers follow within configurationRefreshInterval.")
+    click.echo(f"The cluster is decommissioned; {SERVERS_FOLLOW}.")
     click.echo(f"Content keys go to {_who(opened)}: [endpoints] in rmsserver.toml says who.")
     click.echo(f"The way back: rmsserver decommission undo --home {home}")
 
@@ -67,7 +67,7 @@ def undo(home: Path) -> None:
         click.echo("The cluster is in service; a code that was prepared is void.")
         return
     alert("the cluster was put back into service")
-    click.echo("The cluster is in service again; running servers follow within configurationRefreshInterval.")
+    click.echo(f"The cluster is in service again; {SERVERS_FOLLOW}.")
     click.echo("Content keys that were handed out stay out: the audit says which (operation AcquireContentKey).")
 
 

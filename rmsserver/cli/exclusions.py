@@ -6,17 +6,15 @@ from pathlib import Path
 
 import click
 
-from rmsserver.cli.changes import Change, note
+from rmsserver.cli.changes import SERVERS_FOLLOW, Change, note
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import Commands, example, json_option, print_json
 from rmsserver.errors import OperatorError
 from rmsserver.exclusion_administration import block_user, exclude_user, excluded_users, include_user, unblock_user
-from rmsserver.home import Home
 from rmsserver.stores.configuration_keys import DEFAULT_OS_EXCLUSION, configuration_key
 
 _APPLICATIONS, _PROCESSOR = "applicationExclusionPolicy", "spcExclusionPolicy"
 _SYSTEMS, _SYSTEMS_ENABLED = "osExclusionPolicy", "osExclusionEnabled"
-_SOON = "running servers follow within configurationRefreshInterval"
 
 
 @click.group(cls=Commands)
@@ -52,10 +50,10 @@ def user_add(account: str, home: Path, keep_keys: bool) -> None:
     for key_id in excluded.key_ids:
         click.echo(f"excluded: {key_id}")
     if excluded.retired:
-        click.echo(f"The next certification of {account} makes new keys, which are not excluded; {_SOON}.")
+        click.echo(f"The next certification of {account} makes new keys, which are not excluded; {SERVERS_FOLLOW}.")
         click.echo("The way back, for each: rmsserver exclusion user remove KEYID")
     else:
-        click.echo(f"It stays so until `rmsserver exclusion user remove`; {_SOON}.")
+        click.echo(f"It stays so until `rmsserver exclusion user remove`; {SERVERS_FOLLOW}.")
 
 
 @user.command("remove", cls=Change)
@@ -81,7 +79,7 @@ def user_block(account: str, home: Path) -> None:
     """
     names = block_user(open_home(home), account)
     note("entry", *names)
-    click.echo(f"{' and '.join(names)} blocked; {_SOON}.")
+    click.echo(f"{' and '.join(names)} blocked; {SERVERS_FOLLOW}.")
 
 
 @user.command("unblock", cls=Change)
@@ -92,7 +90,7 @@ def user_unblock(account: str, home: Path) -> None:
     """Serve a blocked user again."""
     names = unblock_user(open_home(home), account)
     note("entry", *names)
-    click.echo(f"{' and '.join(names)} not blocked any more; {_SOON}.")
+    click.echo(f"{' and '.join(names)} not blocked any more; {SERVERS_FOLLOW}.")
 
 
 @user.command("list")
@@ -128,7 +126,7 @@ def application() -> None:
 def application_add(filename: str, home: Path, versions: str) -> None:
     """Exclude versions of a program, by the name of its file."""
     open_home(home).configuration.change_list(_APPLICATIONS, add=[f"{filename}={versions}"])
-    click.echo(f"{filename} {versions} is excluded in new use licences; {_SOON}.")
+    click.echo(f"{filename} {versions} is excluded in new use licences; {SERVERS_FOLLOW}.")
 
 
 @application.command("remove", cls=Change)
@@ -142,10 +140,10 @@ def application_remove(filename: str, home: Path) -> None:
     def is_wanted(entry: str) -> bool:
         return entry.rpartition("=")[0].casefold() == wanted
 
-    if not any(map(is_wanted, _list(opened, _APPLICATIONS))):
+    if not any(map(is_wanted, opened.configuration.entries(_APPLICATIONS))):
         raise OperatorError(f"{filename[:80]!r} is not excluded: see `rmsserver exclusion application list`")
     opened.configuration.change_list(_APPLICATIONS, remove=is_wanted)
-    click.echo(f"{filename} is not excluded any more; {_SOON}.")
+    click.echo(f"{filename} is not excluded any more; {SERVERS_FOLLOW}.")
 
 
 @application.command("list")
@@ -154,7 +152,7 @@ def application_remove(filename: str, home: Path) -> None:
 @example("rmsserver exclusion application list --home ./cluster")
 def application_list(home: Path, as_json: bool) -> None:
     """Show excluded programs and their versions."""
-    rows = [entry.rpartition("=") for entry in _list(open_home(home), _APPLICATIONS)]
+    rows = [entry.rpartition("=") for entry in open_home(home).configuration.entries(_APPLICATIONS)]
     if as_json:
         print_json([{"filename": filename, "versions": versions} for filename, _, versions in rows])
     elif not rows:
@@ -179,7 +177,7 @@ def security_processor() -> None:
 def security_processor_add(version: str, home: Path) -> None:
     """Exclude every security processor below VERSION."""
     open_home(home).configuration.set(_PROCESSOR, version)
-    click.echo(f"Security processors below {version} are excluded; {_SOON}.")
+    click.echo(f"Security processors below {version} are excluded; {SERVERS_FOLLOW}.")
 
 
 @security_processor.command("remove", cls=Change)
@@ -188,7 +186,7 @@ def security_processor_add(version: str, home: Path) -> None:
 def security_processor_remove(home: Path) -> None:
     """Serve every version."""
     open_home(home).configuration.reset(_PROCESSOR)
-    click.echo(f"Every version of security processors is served; {_SOON}.")
+    click.echo(f"Every version of security processors is served; {SERVERS_FOLLOW}.")
 
 
 @security_processor.command("list")
@@ -224,7 +222,7 @@ def os_add(versions: str, home: Path) -> None:
     """
     key = configuration_key(_SYSTEMS)
     open_home(home).configuration.set_values({key.name: key.parse(versions), _SYSTEMS_ENABLED: True})
-    click.echo(f"Windows {versions} is excluded in new use licences; {_SOON}.")
+    click.echo(f"Windows {versions} is excluded in new use licences; {SERVERS_FOLLOW}.")
 
 
 @operating_system.command("remove", cls=Change)
@@ -233,7 +231,7 @@ def os_add(versions: str, home: Path) -> None:
 def os_remove(home: Path) -> None:
     """Exclude no version of Windows."""
     open_home(home).configuration.set_values({_SYSTEMS_ENABLED: False})
-    click.echo(f"No version of Windows is excluded; {_SOON}.")
+    click.echo(f"No version of Windows is excluded; {SERVERS_FOLLOW}.")
 
 
 @operating_system.command("list")
@@ -248,8 +246,3 @@ def os_list(home: Path, as_json: bool) -> None:
         print_json({"excluded": span})
     else:
         click.echo(f"Windows {span} is excluded." if span else "No version of Windows is excluded.")
-
-
-def _list(opened: Home, name: str) -> list[str]:
-    value = opened.configuration.read().values.get(name)
-    return [str(entry) for entry in value] if isinstance(value, list) else []

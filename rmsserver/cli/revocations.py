@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from rmsserver.cli.changes import Change
+from rmsserver.cli.changes import SERVERS_FOLLOW, Change
 from rmsserver.cli.opening import home_option, open_home
 from rmsserver.cli.program import Commands, counted, example, json_option, print_json
 from rmsserver.cli.written_files import write_new
@@ -43,7 +43,7 @@ def revocation_add(type_: str, value: str, home: Path) -> None:
     if any(c in value for c in ", \t"):
         raise OperatorError("an ID has no blanks and commas here: revoke by another type")
     opened.configuration.change_list(_KEY, add=[f"{type_}={value}"])
-    click.echo(f"{type_} {value} is on the list; running servers follow within configurationRefreshInterval.")
+    click.echo(f"{type_} {value} is on the list; {SERVERS_FOLLOW}.")
 
 
 @revocation.command("remove", cls=Change)
@@ -54,10 +54,10 @@ def revocation_add(type_: str, value: str, home: Path) -> None:
 def revocation_remove(type_: str, value: str, home: Path) -> None:
     """Take something off the list, as `list` shows it."""
     opened, entry = open_home(home), f"{type_}={value}"
-    if entry not in _entries(opened.configuration.read().values.get(_KEY)):
+    if entry not in opened.configuration.entries(_KEY):
         raise OperatorError(f"{entry[:80]} is not on the list: see `rmsserver revocation list`")
     opened.configuration.change_list(_KEY, remove=lambda stored: stored == entry)
-    click.echo(f"{type_} {value} is off the list; running servers follow within configurationRefreshInterval.")
+    click.echo(f"{type_} {value} is off the list; {SERVERS_FOLLOW}.")
 
 
 @revocation.command("list")
@@ -66,7 +66,7 @@ def revocation_remove(type_: str, value: str, home: Path) -> None:
 @example("rmsserver revocation list --home ./cluster")
 def revocation_list_(home: Path, as_json: bool) -> None:
     """Show what is revoked."""
-    entries = [entry.partition("=") for entry in _entries(open_home(home).configuration.read().values.get(_KEY))]
+    entries = [entry.partition("=") for entry in open_home(home).configuration.entries(_KEY)]
     if as_json:
         print_json([{"type": type_, "value": value} for type_, _, value in entries])
     elif not entries:
@@ -86,7 +86,3 @@ def revocation_export(home: Path, output: Path) -> None:
     state = open_home(home).state
     write_new(output, revocation_list(state, dt.datetime.now(dt.UTC)).encode())
     click.echo(f"{output}: {counted(len(state.revocations), 'entry')}; served at {state.base_url}{PATH}")
-
-
-def _entries(value: object) -> list[str]:
-    return [str(entry) for entry in value] if isinstance(value, list) else []

@@ -189,8 +189,9 @@ def _check_user_domain(rac: RightsAccountCertificate, state: ServerState) -> Non
 
 def _check_time(validities: Sequence[TimeRange], now: dt.datetime) -> None:
     """2.2.9.1.2."""
-    for start, end in validities:
-        if not start <= now < end:
+    for validity in validities:
+        if now not in validity:
+            start, end = validity
             raise InvalidPersonaCertTime(
                 f"the RAC or what it stands under is valid from {start:%Y-%m-%d %H:%M} until {end:%Y-%m-%d %H:%M} UTC"
             )

@@ -91,6 +91,10 @@ class SqlConfiguration:
                 put_value(connection, name, value)
             bump_version(connection)
 
+    def entries(self, name: str) -> list[str]:
+        """What is stored under a key that has a list, in order; none where the key stands at its default."""
+        return _entries(self.read().values.get(name))
+
     def change_list(
         self, name: str, *, add: Iterable[str] = (), remove: Callable[[str], bool] = lambda _entry: False
     ) -> list[str]:
